@@ -1,0 +1,26 @@
+"""Every error a user can meet, with a stable code.
+
+SEG1xx input, SEG2xx configuration, SEG3xx model files, SEG4xx training.
+"""
+
+from spacy.errors import ErrorsWithCodes
+
+
+class Errors(metaclass=ErrorsWithCodes):
+    # Input
+    SEG100 = "Sentence starts must be ascending character offsets inside the text (0 to {length}), got {offset} at position {index}."
+    SEG101 = "The Doc has no text that a boundary could be set in: expected a list of spaCy Doc objects, got {type}."
+
+    # Configuration
+    SEG200 = "'{name}' must be {expected}, got {value!r}."
+    SEG201 = "The pretrained sentence model was asked for ('{name}'), but the package holds none of that name. It holds: {names}."
+
+    # Model files
+    SEG300 = "Cannot read the model: {reason}. Expected a file or directory that this version of spacy_segment saved."
+    SEG301 = "The weights do not fit the model. {problems}"
+    SEG302 = "The model has no weights yet. Call nlp.initialize() or load a trained pipeline."
+
+    # Training
+    SEG400 = "The gold text and the predicted text of an Example differ, so gold sentence starts have no place: {reference!r} against {predicted!r}."
+    SEG401 = "The loss is not a number. Lower the learning rate, or look for broken input in this batch: {text!r}."
+    SEG402 = "An Example has no gold sentence starts. Set Token.is_sent_start on the reference Doc, or read the corpus with spacy_segment.SentenceCorpus.v1."

@@ -1,0 +1,216 @@
+"""The small encoder: convolutions and banded attention over one flat run of pieces.
+
+Sequences are not padded to the longest: all of a batch stand behind each other in one run, apart by a
+few pad pieces, and `segments` names the sequence of every piece (-1 on pads). Every operation is
+local, so cost is linear, a text of any length is one sequence, and packing cannot change a result.
+
+    pieces     a a a a a a . . b b b . . c c c c c c c c . .     "." = pad
+    segments   0 0 0 0 0 0 - - 1 1 1 - - 2 2 2 2 2 2 2 2 - -
+    query i    sees the keys  i - lookback ... i + lookahead  of its own sequence
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class PieceEmbedding(nn.Module):
+    """Factorised embedding of a piece and of what its characters looked like before lower-casing.
+
+    n_pieces (int): Size of the vocabulary, hash buckets of unknown characters included.
+    n_values (tuple of int): Number of values of every surface feature (columns 1... of the input).
+
+    Lan et al. (2020), ALBERT, section 3.1 (factorisation).
+
+    Shape: (n, 1 + n_features) int64 -> (n, hidden_width)
+    """
+
+    def __init__(self, *, n_pieces: int, embedding_width: int, hidden_width: int, n_values: tuple[int, ...]) -> None:
+        super().__init__()
+        self.pieces = nn.Embedding(n_pieces, embedding_width)
+        self.features = nn.ModuleList(nn.Embedding(n, embedding_width) for n in n_values)
+        self.project = nn.Linear(embedding_width, hidden_width)
+        nn.init.normal_(self.pieces.weight, std=0.5)
+        for table in self.features:
+            nn.init.normal_(table.weight, std=0.5)
+
+    def forward(self, features: Tensor) -> Tensor:
+        x = self.pieces(features[:, 0])
+        for column, table in enumerate(self.features, start=1):
+            x = x + table(features[:, column])
+        return self.project(x)
+
+
+class LocalConv(nn.Module):
+    """Depth-wise convolution over neighbouring pieces: this carries the word order.
+
+    width (int): Width of the kernel in pieces, odd. Looks `width // 2` pieces to either side.
+
+    Shape: (n, hidden_width) -> (n, hidden_width)
+    """
+
+    def __init__(self, *, hidden_width: int, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(hidden_width, hidden_width, (1, width), padding=(0, width // 2), groups=hidden_width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # (n, width) read as a channels-last picture of height 1: no copy, and the fastest kernel on a CPU.
+        return self.conv(x.t()[None, :, None, :])[0, :, 0, :].t()
+
+
+class BandedAttention(nn.Module):
+    """Multi-head attention in which a piece sees `lookback` pieces back and `lookahead` pieces on.
+
+    Keys and values are gathered per block of `lookback` queries: the block before, the block itself and
+    the first `lookahead` pieces of the block after. A learned bias for every distance takes the place of positions.
+
+    Raffel et al. (2020), T5 (relative bias); Beltagy et al. (2020), Longformer (band).
+
+    Shape: (n, hidden_width), mask (n_blocks, lookback, 2 * lookback + lookahead) -> (n, hidden_width);
+    n is a multiple of lookback.
+    """
+
+    def __init__(self, *, hidden_width: int, n_heads: int, lookback: int, lookahead: int) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        self.lookback = lookback
+        self.lookahead = lookahead
+        self.qkv = nn.Linear(hidden_width, 3 * hidden_width)
+        self.output = nn.Linear(hidden_width, hidden_width)
+        self.distance_bias = nn.Parameter(torch.zeros(n_heads, lookback + lookahead + 1))
+        self.register_buffer("distance", band_distances(lookback, lookahead), persistent=False)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        n, width = x.shape
+        head_width = width // self.n_heads
+        blocks = self.qkv(x).view(-1, self.lookback, 3, self.n_heads, head_width)
+        q, k, v = blocks.unbind(2)  # each (n_blocks, lookback, n_heads, head_width)
+        q = q.transpose(1, 2)
+        k = gather_band(k, self.lookahead).permute(0, 2, 3, 1)
+        v = gather_band(v, self.lookahead).transpose(1, 2)
+        bias = self.distance_bias[:, self.distance.clamp(0, self.lookback + self.lookahead)].to(q.dtype)
+        with torch.autocast(x.device.type, enabled=False):
+            scores = torch.matmul(q * head_width**-0.5, k) + bias
+            scores = scores.masked_fill(~mask[:, None], torch.finfo(scores.dtype).min)
+            y = torch.matmul(torch.softmax(scores, dim=-1), v)
+        return self.output(y.transpose(1, 2).reshape(n, width))
+
+
+class BandedLayer(nn.Module):
+    """Convolution, attention (in some layers) and feed-forward, each added to its input (pre-norm).
+
+    Shape: (n, hidden_width) -> (n, hidden_width)
+    """
+
+    def __init__(
+        self,
+        *,
+        hidden_width: int,
+        inner_width: int,
+        conv_width: int,
+        attention: BandedAttention | None,
+        dropout_prob: float,
+    ) -> None:
+        super().__init__()
+        self.conv_norm = nn.LayerNorm(hidden_width)
+        self.conv = LocalConv(hidden_width=hidden_width, width=conv_width)
+        self.attention_norm = nn.LayerNorm(hidden_width) if attention is not None else None
+        self.attention = attention
+        self.inner_norm = nn.LayerNorm(hidden_width)
+        self.inner = nn.Linear(hidden_width, inner_width)
+        self.outer = nn.Linear(inner_width, hidden_width)
+        self.dropout = nn.Dropout(dropout_prob)
+
+    def forward(self, x: Tensor, keep: Tensor, mask: Tensor) -> Tensor:
+        x = x + self.dropout(self.conv(self.conv_norm(x) * keep))
+        if self.attention is not None and self.attention_norm is not None:
+            x = x + self.dropout(self.attention(self.attention_norm(x), mask))
+        return x + self.dropout(self.outer(F.gelu(self.inner(self.inner_norm(x)), approximate="tanh")))
+
+
+class BandedEncoder(nn.Module):
+    """Encode a flat run of pieces; see the head of this file.
+
+    n_layers (int): Number of layers; every `attention_every`-th one attends, counted from the last.
+    lookahead (int): Pieces seen to the right in all, split over the layers.
+    lookback (int): Pieces seen to the left by one attention layer.
+
+    Shape: features (n, 1 + n_features) int64, segments (n,) int64 -> (n, hidden_width)
+    """
+
+    def __init__(
+        self,
+        *,
+        n_pieces: int,
+        n_values: tuple[int, ...],
+        embedding_width: int,
+        hidden_width: int,
+        inner_width: int,
+        n_layers: int,
+        n_heads: int,
+        conv_width: int,
+        lookahead: int,
+        lookback: int,
+        attention_every: int,
+        dropout_prob: float,
+    ) -> None:
+        super().__init__()
+        self.reach = conv_width // 2
+        self.lookback = lookback
+        attends = [(n_layers - 1 - i) % attention_every == 0 for i in range(n_layers)]
+        self.lookahead = (lookahead - n_layers * self.reach) // sum(attends)
+        self.embed = PieceEmbedding(
+            n_pieces=n_pieces, embedding_width=embedding_width, hidden_width=hidden_width, n_values=n_values
+        )
+        self.dropout = nn.Dropout(dropout_prob)
+        self.layers = nn.ModuleList(
+            BandedLayer(
+                hidden_width=hidden_width,
+                inner_width=inner_width,
+                conv_width=conv_width,
+                attention=BandedAttention(
+                    hidden_width=hidden_width, n_heads=n_heads, lookback=lookback, lookahead=self.lookahead
+                )
+                if attend
+                else None,
+                dropout_prob=dropout_prob,
+            )
+            for attend in attends
+        )
+        self.norm = nn.LayerNorm(hidden_width)
+        self.register_buffer("distance", band_distances(lookback, self.lookahead), persistent=False)
+
+    def forward(self, features: Tensor, segments: Tensor) -> Tensor:
+        n = segments.shape[0]
+        fill = -n % self.lookback
+        features = F.pad(features, (0, 0, 0, fill))
+        segments = F.pad(segments, (0, fill), value=-1)
+        keep = (segments >= 0)[:, None]
+        blocks = segments.view(-1, self.lookback)
+        inside = (self.distance >= 0) & (self.distance <= self.lookback + self.lookahead)
+        mask = inside & (blocks[:, :, None] == gather_band(blocks, self.lookahead, fill=-2)[:, None, :])
+        x = self.dropout(self.embed(features))
+        for layer in self.layers:
+            x = layer(x, keep, mask)
+        return self.norm(x)[:n]
+
+
+def gather_band(blocks: Tensor, lookahead: int, *, fill: int = 0) -> Tensor:
+    """Put the block before and the first pieces of the block after around every block.
+
+    Shape: (n_blocks, lookback, ...) -> (n_blocks, 2 * lookback + lookahead, ...)
+    """
+    outside = torch.full_like(blocks[:1], fill)
+    before = torch.cat([outside, blocks[:-1]])
+    after = torch.cat([blocks[1:], outside])[:, :lookahead]
+    return torch.cat([before, blocks, after], dim=1)
+
+
+def band_distances(lookback: int, lookahead: int) -> Tensor:
+    """Distance of every key of a gathered band to every query, 0 = `lookback` pieces before it.
+
+    Shape: (lookback, 2 * lookback + lookahead)
+    """
+    keys = torch.arange(2 * lookback + lookahead)
+    queries = torch.arange(lookback)
+    return keys[None, :] - queries[:, None]

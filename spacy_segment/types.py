@@ -1,0 +1,30 @@
+"""The few composite types, with the meaning of each nesting level."""
+
+from dataclasses import dataclass
+
+from thinc.types import Floats1d, Floats2d, Ints1d
+
+
+@dataclass(frozen=True)
+class PieceStates:
+    """What an encoder says of one Doc: a state per piece, and where in `doc.text` the piece stands.
+
+    states (Floats2d): (n_pieces, hidden_width), or (n_pieces, n_labels) once they are logits.
+    starts, ends (Ints1d): (n_pieces,) character offsets; ascending, white space belongs to no piece.
+    """
+
+    states: Floats2d
+    starts: Ints1d
+    ends: Ints1d
+
+
+@dataclass(frozen=True)
+class Boundaries:
+    """What the sentence model says of one Doc: places where a sentence could start.
+
+    offsets (Ints1d): (n,) character offsets of the first character after a piece that is not white space; ascending.
+    probs (Floats1d): (n,) probability that a sentence starts there.
+    """
+
+    offsets: Ints1d
+    probs: Floats1d
