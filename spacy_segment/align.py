@@ -11,6 +11,8 @@ from spacy.tokens import Doc
 from thinc.types import Ints1d
 
 from .errors import Errors
+from .text import code_points, is_kind
+from .types import Boundaries, PieceStates
 
 
 def token_offsets(doc: Doc) -> tuple[Ints1d, Ints1d]:
@@ -81,6 +83,92 @@ def sent_start_offsets(doc: Doc) -> Ints1d:
     flags = doc.to_array("SENT_START").astype(np.int64) == 1
     flags[0] = True
     return next_text(doc.text, token_offsets(doc)[0][flags].tolist())
+
+
+def boundaries_of(pieces: PieceStates) -> Boundaries:
+    """Read boundaries off the logits of pieces: a sentence that ends with a piece starts at the next one.
+
+    Pieces that start at one and the same character (several pieces of one sign) are pooled by their maximum.
+    """
+    return _pool(pieces.starts[1:], np.asarray(pieces.states)[:-1, 0])
+
+
+def move_to_tokens(doc: Doc, boundaries: Boundaries, *, split: bool | str) -> Boundaries:
+    """Move boundaries that no token starts at on to the next token that is not white space, pooled by maximum.
+
+    split (bool or "auto"): Whether a boundary inside a token stays where it is, for the token to be split there.
+        "auto": in tokens of scripts that are written without spaces.
+    RETURNS (Boundaries): None before white space or inside a grapheme cluster.
+    """
+    points = code_points(doc.text)
+    starts, ends = token_offsets(doc)
+    places = starts[~is_space(doc) & ~_is_inside_grapheme(points, starts)]
+    stays = np.isin(boundaries.offsets, places)
+    if split:
+        owner = np.searchsorted(starts, boundaries.offsets, side="right") - 1
+        inside = (boundaries.offsets > starts[owner]) & (boundaries.offsets < ends[owner])
+        inside &= ~_is_inside_grapheme(points, boundaries.offsets) & ~is_kind(points[boundaries.offsets], "space")
+        stays |= inside if split is True else inside & _holds_unspaced(points, starts, ends)[owner]
+    following = np.append(places, -1)[np.searchsorted(places, boundaries.offsets)]
+    return _pool(np.where(stays, boundaries.offsets, following), boundaries.logits)
+
+
+def _pool(offsets: Ints1d, logits: np.ndarray) -> Boundaries:
+    """Sort by offset; one entry per offset, the largest; offsets below 1 are left out."""
+    order = np.argsort(offsets, kind="stable")
+    order = order[offsets[order] > 0]
+    unique, first = np.unique(offsets[order], return_index=True)
+    pooled = np.maximum.reduceat(logits[order], first) if len(first) else np.zeros(0, dtype=np.float32)
+    return Boundaries(offsets=unique, logits=pooled)
+
+
+def _is_inside_grapheme(points: Ints1d, offsets: Ints1d) -> np.ndarray:
+    """Whether the character at each offset belongs to the one before it: marks, joiners, jamo, flags.
+
+    Unicode Standard Annex 29, in its rules that matter between words; pairs of flags are never told apart.
+    """
+    here = points[offsets]
+    before = points[np.maximum(offsets - 1, 0)]
+    flag = (here >= 0x1F1E6) & (here <= 0x1F1FF) & (before >= 0x1F1E6) & (before <= 0x1F1FF)
+    jamo = (here >= 0x1160) & (here <= 0x11FF)
+    return (offsets > 0) & (is_kind(here, "extend") | (before == 0x200D) | flag | jamo)
+
+
+def _holds_unspaced(points: Ints1d, starts: Ints1d, ends: Ints1d) -> np.ndarray:
+    total = np.concatenate([[0], np.cumsum(is_kind(points, "unspaced"))])
+    return total[ends] > total[starts]
+
+
+def is_space(doc: Doc) -> np.ndarray:
+    """RETURNS (ndarray): Whether each token is white space, (n_tokens,)."""
+    return doc.to_array("IS_SPACE").astype(bool)
+
+
+def split_tokens(doc: Doc, offsets: Ints1d) -> None:
+    """Split, in place, every token that one of the offsets falls inside of."""
+    starts, _ = token_offsets(doc)
+    inside = np.setdiff1d(offsets, starts)
+    owners = np.searchsorted(starts, inside, side="right") - 1
+    with doc.retokenize() as retokenizer:
+        for index in np.unique(owners).tolist():
+            token = doc[index]
+            edges = [0, *(inside[owners == index] - token.idx).tolist(), len(token)]
+            orths = [token.text[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+            retokenizer.split(token, orths, heads=[(token, 0)] * len(orths))
+
+
+def same_place(source: str, target: str, offsets: Ints1d) -> Ints1d:
+    """Carry character offsets over to a text that differs in white space alone.
+
+    RAISES (ValueError): SEG400 if it differs in anything else.
+    """
+    if source == target:
+        return offsets
+    if "".join(source.split()) != "".join(target.split()):
+        raise ValueError(Errors.SEG400.format(reference=source[:40], predicted=target[:40]))
+    places = np.flatnonzero(~is_kind(code_points(target), "space"))
+    ranks = np.cumsum(~is_kind(code_points(source), "space")) - 1
+    return places[ranks[offsets]]
 
 
 def _split_tokens(doc: Doc, offsets: Ints1d) -> Doc:

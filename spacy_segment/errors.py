@@ -10,6 +10,7 @@ class Errors(metaclass=ErrorsWithCodes):
     # Input
     SEG100 = "Sentence starts must be ascending character offsets inside the text (0 to {length}), got {offset} at position {index}."
     SEG101 = "The Doc has no text that a boundary could be set in: expected a list of spaCy Doc objects, got {type}."
+    SEG130 = "'{name}' left the sentence starts of a parsed Doc as they are: they belong to the parse. Put the component before the parser, or run it without one."
 
     # Configuration
     SEG200 = "'{name}' must be {expected}, got {value!r}."
@@ -24,3 +25,4 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG400 = "The gold text and the predicted text of an Example differ, so gold sentence starts have no place: {reference!r} against {predicted!r}."
     SEG401 = "The loss is not a number. Lower the learning rate, or look for broken input in this batch: {text!r}."
     SEG402 = "An Example has no gold sentence starts. Set Token.is_sent_start on the reference Doc, or read the corpus with spacy_segment.SentenceCorpus.v1."
+    SEG420 = "Cannot go on from the checkpoint '{path}': {reason}. Delete it to train from the start."

@@ -22,9 +22,9 @@ class PieceStates:
 class Boundaries:
     """What the sentence model says of one Doc: places where a sentence could start.
 
-    offsets (Ints1d): (n,) character offsets of the first character after a piece that is not white space; ascending.
-    probs (Floats1d): (n,) probability that a sentence starts there.
+    offsets (Ints1d): (n,) character offsets, strictly ascending, of the first character of a piece; never 0.
+    logits (Floats1d): (n,) log-odds that a sentence starts there.
     """
 
     offsets: Ints1d
-    probs: Floats1d
+    logits: Floats1d

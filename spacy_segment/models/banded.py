@@ -1,0 +1,186 @@
+"""The small embedded encoder as a thinc model: Docs -> states of pieces of its own vocabulary."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+from spacy.tokens import Doc
+from thinc.api import ArgsKwargs, Model
+from thinc.types import Floats2d, Ints1d
+from tokenizers import Tokenizer
+
+from ..types import PieceStates
+from .pieces import N_VALUES, Pieces, n_embeddings, tokenize, train_vocabulary
+from .shim import TorchShim
+from .torch.banded import BandedEncoder as BandedModule
+from .windows import windows
+
+EncoderModel = Model[list[Doc], list[PieceStates]]
+Project = Callable[[Floats2d], Floats2d]
+# Size of a vocabulary that is learned from the first examples because none was given.
+LEARNED_VOCABULARY = 8000
+
+
+def BandedEncoder(
+    *,
+    hidden_width: int = 256,
+    embedding_width: int = 128,
+    inner_width: int = 512,
+    n_layers: int = 4,
+    n_heads: int = 4,
+    conv_width: int = 9,
+    lookahead: int = 48,
+    lookback: int = 32,
+    attention_every: int = 1,
+    window: int = 16384,
+    dtype: str = "auto",
+) -> EncoderModel:
+    """Small encoder with its own vocabulary, convolutions and banded attention (`models/torch/banded.py`).
+
+    lookahead (int): Pieces seen to the right in all; lookback (int): pieces seen to the left per attention layer.
+    attention_every (int): Every so many layers attend, counted from the last.
+    window (int): Pieces computed at once; texts are packed into it without padding.
+    dtype (str): "auto", "float32" or "bfloat16", see `TorchShim`.
+    RAISES (ValueError): SEG200.
+    """
+    build = partial(
+        _build,
+        settings=dict(
+            embedding_width=embedding_width,
+            hidden_width=hidden_width,
+            inner_width=inner_width,
+            n_layers=n_layers,
+            n_heads=n_heads,
+            conv_width=conv_width,
+            lookahead=lookahead,
+            lookback=lookback,
+            attention_every=attention_every,
+        ),
+    )
+    return Model(
+        "banded_encoder",
+        forward,
+        init=init,
+        dims={"nO": hidden_width},
+        shims=[BandedShim(build, dtype=dtype)],
+        attrs={
+            "see_newlines": True,
+            "window": window,
+            "dropout_rate": 0.0,
+            "project": predict_projected,
+            "set_vocabulary": set_vocabulary,
+        },
+    )
+
+
+class BandedShim(TorchShim):
+    """Adds the vocabulary, which is part of the meta data."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        if self._tokenizer is None:
+            self._tokenizer = Tokenizer.from_str(self.meta["tokenizer"])
+        return self._tokenizer
+
+    def setup(self, meta: dict[str, Any]) -> None:
+        super().setup(meta)
+        self._tokenizer = None
+
+    def restore(self, tensors: dict, meta: dict[str, Any]) -> None:
+        super().restore(tensors, meta)
+        self._tokenizer = None
+
+    _tokenizer: Tokenizer | None = None
+
+
+def set_vocabulary(model: EncoderModel, tokenizer: Tokenizer) -> None:
+    """Give an encoder its vocabulary, and fresh weights."""
+    cast(BandedShim, model.shims[0]).setup({"tokenizer": tokenizer.to_str(), "n_pieces": n_embeddings(tokenizer)})
+
+
+def init(model: EncoderModel, X: list[Doc] | None = None, Y: None = None) -> None:
+    """Learn a vocabulary from the Docs, with fresh weights, unless there is one."""
+    if not cast(BandedShim, model.shims[0]).is_built and X:
+        set_vocabulary(model, train_vocabulary((doc.text for doc in X), size=LEARNED_VOCABULARY))
+
+
+def forward(
+    model: EncoderModel, docs: list[Doc], is_train: bool
+) -> tuple[list[PieceStates], Callable[[list[PieceStates]], list[Doc]]]:
+    if not is_train:
+        return predict_projected(model, docs, lambda states: states), lambda d_states: docs
+    shim = cast(BandedShim, model.shims[0])
+    shim.set_dropout(model.attrs["dropout_rate"])
+    pieces = _tokenize_all(model, docs)
+    features, segments, rows = flatten(pieces, shim.module.reach)
+    output, torch_backprop = shim.begin_update(ArgsKwargs((shim.tensor(features), shim.tensor(segments)), {}))
+    states = output.detach().float().cpu().numpy()
+
+    def backprop(d_states: list[PieceStates]) -> list[Doc]:
+        d_output = np.zeros(states.shape, dtype=np.float32)
+        for row, d_doc in zip(rows, d_states, strict=True):
+            d_output[row] = d_doc.states
+        torch_backprop(d_output)
+        return docs
+
+    return [_piece_states(states[row], p) for row, p in zip(rows, pieces, strict=True)], backprop
+
+
+def predict_projected(model: EncoderModel, docs: list[Doc], project: Project) -> list[PieceStates]:
+    """Encode window by window and project every window at once, so that states of a long text are never all there.
+
+    project (Callable): (n, hidden_width) -> (n, any width).
+    """
+    shim = cast(BandedShim, model.shims[0])
+    module = shim.module
+    pieces = _tokenize_all(model, docs)
+    features, segments, rows = flatten(pieces, module.reach)
+    reach = len(module.layers) * module.reach
+    n_attending = sum(layer.attention is not None for layer in module.layers)
+    projected = []
+    for window in windows(
+        len(segments),
+        size=model.attrs["window"],
+        lookback=reach + n_attending * module.lookback,
+        lookahead=reach + n_attending * module.lookahead,
+    ):
+        read = slice(window.start, window.stop)
+        states = shim.predict(ArgsKwargs((shim.tensor(features[read]), shim.tensor(segments[read])), {}))
+        projected.append(project(model.ops.asarray2f(states[window.inner].float().cpu().numpy())))
+    if not projected:
+        projected = [project(model.ops.alloc2f(0, model.get_dim("nO")))]
+    flat = model.ops.xp.concatenate(projected)
+    return [_piece_states(flat[row], p) for row, p in zip(rows, pieces, strict=True)]
+
+
+def flatten(pieces: list[Pieces], gap: int) -> tuple[np.ndarray, Ints1d, list[slice]]:
+    """Put the pieces of all texts behind each other, `gap` pad pieces after each.
+
+    RETURNS (tuple): features (n, n_features), segments (n,) with -1 on pads, and the rows of every text.
+    """
+    n = sum(len(p.starts) + gap for p in pieces)
+    features = np.zeros((n, 1 + len(N_VALUES)), dtype=np.int64)
+    segments = np.full(n, -1, dtype=np.int64)
+    rows = []
+    start = 0
+    for i, p in enumerate(pieces):
+        row = slice(start, start + len(p.starts))
+        features[row] = p.features
+        segments[row] = i
+        rows.append(row)
+        start = row.stop + gap
+    return features, segments, rows
+
+
+def _tokenize_all(model: EncoderModel, docs: list[Doc]) -> list[Pieces]:
+    tokenizer = cast(BandedShim, model.shims[0]).tokenizer
+    return [tokenize(tokenizer, doc.text, see_newlines=model.attrs["see_newlines"]) for doc in docs]
+
+
+def _piece_states(states: Floats2d, pieces: Pieces) -> PieceStates:
+    return PieceStates(states=states, starts=cast(Ints1d, pieces.starts), ends=cast(Ints1d, pieces.ends))
+
+
+def _build(meta: dict[str, Any], *, settings: dict[str, int]) -> BandedModule:
+    return BandedModule(n_pieces=meta["n_pieces"], n_values=N_VALUES, dropout_prob=0.0, **settings)

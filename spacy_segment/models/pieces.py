@@ -1,0 +1,138 @@
+"""Text -> pieces of the embedded vocabulary, with surface features and character offsets.
+
+One vocabulary serves clean and lower-cased text: pieces are those of the lower-cased text, and what
+lower-casing and splitting took away comes back as small features.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from thinc.types import Ints1d, Ints2d
+from tokenizers import Tokenizer, normalizers, pre_tokenizers
+from tokenizers import models as tokenizer_models
+from tokenizers.trainers import BpeTrainer
+
+from ..text import code_points, is_kind
+
+PAD, UNKNOWN = "[PAD]", "[UNK]"
+# Unknown characters share these rows of the embedding by Unicode block, so a new script is not one blur.
+N_BUCKETS = 256
+# Values of the surface features: case (none, lower, Title, UPPER, mIxed); gap before, gap after
+# (none, space, newline, blank line).
+N_VALUES = (5, 4, 4)
+# Texts are tokenised in parts of about this many characters, which bounds the memory the tokenizer takes.
+PART = 20_000
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """The pieces of one text.
+
+    features (Ints2d): (n_pieces, 4): vocabulary index, case, gap before, gap after.
+    starts, ends (Ints1d): (n_pieces,) character offsets.
+    """
+
+    features: Ints2d
+    starts: Ints1d
+    ends: Ints1d
+
+
+def train_vocabulary(texts: Iterable[str], *, size: int) -> Tokenizer:
+    """Learn a byte-pair vocabulary of lower-cased pieces that never cross white space, punctuation or scripts.
+
+    Sennrich et al. (2016).
+    """
+    tokenizer = Tokenizer(tokenizer_models.BPE(unk_token=UNKNOWN, fuse_unk=False))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.WhitespaceSplit(),
+            pre_tokenizers.Punctuation("isolated"),
+            pre_tokenizers.UnicodeScripts(),
+            pre_tokenizers.Digits(individual_digits=False),
+        ]
+    )
+    trainer = BpeTrainer(
+        vocab_size=size,
+        special_tokens=[PAD, UNKNOWN],
+        limit_alphabet=size // 4,
+        max_token_length=16,
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
+
+
+def n_embeddings(tokenizer: Tokenizer) -> int:
+    """RETURNS (int): Rows of the embedding: the vocabulary and the buckets of unknown characters."""
+    return tokenizer.get_vocab_size() + N_BUCKETS
+
+
+def tokenize(tokenizer: Tokenizer, text: str, *, see_newlines: bool) -> Pieces:
+    """Cut a text into pieces.
+
+    see_newlines (bool): Tell newlines and spaces apart in the gap features.
+    """
+    points = code_points(text)
+    ids, starts, ends = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for begin, end in parts(text, PART):
+        encoding = tokenizer.encode(text[begin:end], add_special_tokens=False)
+        offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2) + begin
+        ids.append(np.asarray(encoding.ids, dtype=np.int64))
+        starts.append(offsets[:, 0])
+        ends.append(offsets[:, 1])
+    piece_ids, piece_starts, piece_ends = np.concatenate(ids), np.concatenate(starts), np.concatenate(ends)
+    unknown = piece_ids == tokenizer.token_to_id(UNKNOWN)
+    buckets = tokenizer.get_vocab_size() + (points[piece_starts] >> 7) % N_BUCKETS
+    gaps = _gap_features(points, piece_starts, piece_ends, see_newlines)
+    features = np.stack(
+        [
+            np.where(unknown, buckets, piece_ids),
+            _case_features(points, piece_starts, piece_ends),
+            gaps[:-1],
+            gaps[1:],
+        ],
+        axis=1,
+    )
+    return Pieces(features=features.astype(np.int64), starts=piece_starts, ends=piece_ends)
+
+
+def parts(text: str, size: int) -> Iterator[tuple[int, int]]:
+    """Cut a long text after white space, where no piece can stand across the cut.
+
+    A run without white space that is longer than `size` is cut after punctuation, or else hard.
+    YIELDS (tuple of int): Offsets of a part; parts tile the text.
+    """
+    begin = 0
+    while len(text) - begin > size:
+        window = range(begin + size, begin + size // 2, -1)
+        end = next((i for i in window if text[i - 1].isspace()), None)
+        end = end or next((i for i in window if not text[i - 1].isalnum()), begin + size)
+        yield begin, end
+        begin = end
+    yield begin, len(text)
+
+
+def _case_features(points: Ints1d, starts: Ints1d, ends: Ints1d) -> Ints1d:
+    n_upper = _count(is_kind(points, "upper"), starts, ends)
+    n_lower = _count(is_kind(points, "lower"), starts, ends)
+    starts_upper = is_kind(points[starts], "upper")
+    return np.select(
+        [n_upper + n_lower == 0, n_upper == 0, starts_upper & (n_upper == 1), n_lower == 0],
+        [0, 1, 2, 3],
+        default=4,
+    )
+
+
+def _gap_features(points: Ints1d, starts: Ints1d, ends: Ints1d, see_newlines: bool) -> Ints1d:
+    """The gap before every piece and after the last one, (n_pieces + 1,)."""
+    gap_starts = np.concatenate([[0], ends])
+    gap_ends = np.concatenate([starts, [len(points)]])
+    newlines = _count(points == ord("\n"), gap_starts, gap_ends) if see_newlines else 0
+    return np.where(gap_ends > gap_starts, 1 + np.minimum(newlines, 2), 0)
+
+
+def _count(flags: np.ndarray, starts: Ints1d, ends: Ints1d) -> Ints1d:
+    total = np.concatenate([[0], np.cumsum(flags)])
+    return total[ends] - total[starts]

@@ -1,0 +1,105 @@
+"""SaT: an encoder with limited look-ahead and one boundary logit per piece.
+
+Frohmann et al. (2024), Segment Any Text.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from spacy.tokens import Doc
+from thinc.api import Linear, Model
+from thinc.types import Floats2d
+
+from ..errors import Errors
+from ..types import PieceStates
+from . import serialize
+
+PRETRAINED = Path(__file__).parent.parent / "pretrained"
+SaTModel = Model[list[Doc], list[PieceStates]]
+
+
+def SaT(encoder: Model[list[Doc], list[PieceStates]], *, n_marks: int = 0, pretrained: str | None = None) -> SaTModel:
+    """Sentence model: logits per piece, column 0 = "a sentence ends with this piece".
+
+    n_marks (int): Further columns for training only: which punctuation mark stood after the piece (soft-max;
+        the first of them is "none"). 0 trains without this target.
+    pretrained (str or None): Name of weights inside the package to start from.
+    RAISES (ValueError): SEG201, SEG301.
+
+    Shape: list of Docs -> list of PieceStates with states (n_pieces, 1 + n_marks)
+    """
+    head = Linear(nO=1 + n_marks, nI=encoder.get_dim("nO"), init_W=_zeros)
+    model: SaTModel = Model("sat", forward, init=init, layers=[encoder, head], attrs={"n_marks": n_marks})
+    if pretrained is not None:
+        load_weights(model, pretrained_path(pretrained).read_bytes())
+    return model
+
+
+def forward(
+    model: SaTModel, docs: list[Doc], is_train: bool
+) -> tuple[list[PieceStates], Callable[[list[Floats2d]], list[Doc]]]:
+    encoder, head = model.layers
+    if not is_train and "project" in encoder.attrs:
+        return encoder.attrs["project"](encoder, docs, head.predict), lambda d_logits: docs
+    states, backprop_encoder = encoder(docs, is_train)
+    flat_states = model.ops.flatten([s.states for s in states]) if states else model.ops.alloc2f(0, head.get_dim("nI"))
+    flat_logits, backprop_head = head(flat_states, is_train)
+    lengths = [len(s.starts) for s in states]
+
+    def backprop(d_logits: list[Floats2d]) -> list[Doc]:
+        d_flat = backprop_head(model.ops.flatten(d_logits))
+        d_states = model.ops.unflatten(d_flat, model.ops.asarray1i(lengths))
+        return backprop_encoder([PieceStates(d, s.starts, s.ends) for d, s in zip(d_states, states, strict=True)])
+
+    logits = model.ops.unflatten(flat_logits, model.ops.asarray1i(lengths))
+    return [PieceStates(x, s.starts, s.ends) for x, s in zip(logits, states, strict=True)], backprop
+
+
+def init(model: SaTModel, X: Any = None, Y: Any = None) -> None:
+    """Give fresh weights to whatever has none."""
+    encoder, head = model.layers
+    encoder.initialize(X=X)
+    if not head.has_param("W"):
+        head.initialize()
+
+
+def pretrained_path(name: str) -> Path:
+    """RAISES (ValueError): SEG201 if the package holds no weights of that name."""
+    path = PRETRAINED / f"{name}.safetensors"
+    if not path.is_file():
+        names = ", ".join(sorted(p.stem for p in PRETRAINED.glob("*.safetensors"))) or "none"
+        raise ValueError(Errors.SEG201.format(name=name, names=names))
+    return path
+
+
+def weights_to_bytes(model: SaTModel) -> bytes:
+    """All weights and the vocabulary as one packed safetensors file, as kept in `pretrained/`."""
+    encoder, head = model.layers
+    tensors, meta = serialize.read(encoder.shims[0].to_bytes())
+    for name in head.param_names:
+        tensors[f"head.{name}"] = torch.from_numpy(np.array(model.ops.to_numpy(head.get_param(name))))
+    return serialize.pack(tensors, meta)
+
+
+def load_weights(model: SaTModel, data: bytes) -> None:
+    """Take over what `weights_to_bytes` wrote.
+
+    RAISES (ValueError): SEG300, SEG301.
+    """
+    encoder, head = model.layers
+    tensors, meta = serialize.read(data)
+    for name in head.param_names:
+        weights = tensors.pop(f"head.{name}", None)
+        wanted = (head.get_dim("nO"), head.get_dim("nI"))[: 2 if name == "W" else 1]
+        if weights is None or tuple(weights.shape) != wanted:
+            found = None if weights is None else tuple(weights.shape)
+            raise ValueError(Errors.SEG301.format(problems=f"head.{name} has shape {found}, expected {wanted}"))
+        head.set_param(name, model.ops.asarray(weights.numpy()))
+    encoder.shims[0].restore(tensors, meta)
+
+
+def _zeros(ops: Any, shape: tuple[int, ...]) -> Floats2d:
+    return ops.alloc_f(shape)

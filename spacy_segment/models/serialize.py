@@ -1,0 +1,78 @@
+"""The one place that turns weights into bytes and back: safetensors, never pickle."""
+
+import json
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+
+from ..errors import Errors
+
+FORMAT = "spacy_segment.v1"
+SCALE = ".scale"
+
+
+def to_bytes(module: nn.Module, meta: dict[str, Any]) -> bytes:
+    """RETURNS (bytes): safetensors with the weights in full, and `meta` (JSON values) in the header."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
+    return save_tensors(tensors, {"format": FORMAT, "meta": json.dumps(meta, sort_keys=True)})
+
+
+def pack(tensors: dict[str, Tensor], meta: dict[str, Any]) -> bytes:
+    """Like `to_bytes`, but small: large embeddings as int8 with a scale per row, the rest as float16; `read` unpacks."""
+    packed: dict[str, Tensor] = {}
+    for name, tensor in tensors.items():
+        if "embed" in name and tensor.ndim == 2 and tensor.shape[0] > 1024:
+            scale = tensor.abs().amax(dim=1, keepdim=True).clamp(min=1e-8) / 127
+            packed[name] = torch.round(tensor / scale).to(torch.int8)
+            packed[name + SCALE] = scale.to(torch.float16)
+        else:
+            packed[name] = tensor.to(torch.float16).contiguous()
+    return save_tensors(packed, {"format": FORMAT, "meta": json.dumps(meta, sort_keys=True)})
+
+
+def read(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read weights, unpacked to float32, and their meta data.
+
+    RAISES (ValueError): SEG300 if the bytes are not ours; SEG301 if a tensor is not finite.
+    """
+    try:
+        header_size = int.from_bytes(data[:8], "little")
+        header = json.loads(data[8 : 8 + header_size]).get("__metadata__", {})
+        stored = load_tensors(data)
+        if header.get("format") != FORMAT:
+            raise ValueError(f"its format is {header.get('format')!r}, not {FORMAT!r}")
+        meta = json.loads(header["meta"])
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(Errors.SEG300.format(reason=str(error) or type(error).__name__)) from error
+    tensors = {}
+    for name, tensor in stored.items():
+        if name.endswith(SCALE):
+            continue
+        scale = stored.get(name + SCALE)
+        tensors[name] = tensor.float() if scale is None else tensor.float() * scale.float()
+    broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise ValueError(Errors.SEG301.format(problems=f"Not finite: {', '.join(broken)}."))
+    return tensors, meta
+
+
+def load_into(module: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Load weights strictly.
+
+    RAISES (ValueError): SEG301 naming missing, unexpected and misshapen tensors.
+    """
+    wanted = module.state_dict()
+    problems = [f"missing: {name}" for name in wanted if name not in tensors]
+    problems += [f"unexpected: {name}" for name in tensors if name not in wanted]
+    problems += [
+        f"{name} has shape {tuple(tensors[name].shape)}, expected {tuple(tensor.shape)}"
+        for name, tensor in wanted.items()
+        if name in tensors and tensors[name].shape != tensor.shape
+    ]
+    if problems:
+        raise ValueError(Errors.SEG301.format(problems="; ".join(problems)))
+    module.load_state_dict(tensors)

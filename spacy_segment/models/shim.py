@@ -1,0 +1,121 @@
+"""A torch module inside a thinc model: our own precision, device and serialisation."""
+
+import contextlib
+import os
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import torch
+from spacy.util import logger
+from thinc.api import ArgsKwargs, get_torch_default_device
+from thinc.shims.pytorch import PyTorchShim
+from torch import Tensor, nn
+
+from ..errors import Errors
+from . import serialize
+
+DTYPES = ("auto", "float32", "bfloat16")
+
+
+class TorchShim(PyTorchShim):
+    """Holds a module that is built once its meta data (vocabulary, configuration) is known.
+
+    build (Callable): Makes the module from the meta data; picklable.
+    dtype (str): "float32"; "bfloat16" (weights stay float32, products are bfloat16); "auto": bfloat16
+        where the processor multiplies it natively.
+    """
+
+    def __init__(self, build: Callable[[dict[str, Any]], nn.Module], *, dtype: str) -> None:
+        if dtype not in DTYPES:
+            raise ValueError(Errors.SEG200.format(name="dtype", expected=f"one of {DTYPES}", value=dtype))
+        super().__init__(None)
+        self.build = build
+        self.dtype = dtype
+        self.meta: dict[str, Any] = {}
+        _prepare_forks()
+
+    @property
+    def module(self) -> nn.Module:
+        """RAISES (ValueError): SEG302 if the model was neither initialised nor loaded."""
+        if self._model is None:
+            raise ValueError(Errors.SEG302)
+        return self._model
+
+    @property
+    def is_built(self) -> bool:
+        return self._model is not None
+
+    def setup(self, meta: dict[str, Any]) -> None:
+        """Build the module anew from its meta data, with fresh weights."""
+        self.meta = meta
+        self._model = self.build(meta).to(get_torch_default_device())
+
+    def tensor(self, array: Any) -> Tensor:
+        """Put a numpy array where the module is."""
+        return torch.as_tensor(array, device=self.device)
+
+    def predict(self, inputs: ArgsKwargs) -> Any:
+        module = self.module.eval()
+        with torch.inference_mode(), self._autocast():
+            return module(*inputs.args, **inputs.kwargs)
+
+    def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable[[Any], None]]:
+        module = self.module.train()
+        with self._autocast():
+            output = module(*inputs.args, **inputs.kwargs)
+
+        def backprop(d_output: Any) -> None:
+            torch.autograd.backward((output,), grad_tensors=(self.tensor(d_output).to(output.dtype),))
+
+        return output, backprop
+
+    def set_dropout(self, rate: float) -> None:
+        for layer in self.module.modules():
+            if isinstance(layer, nn.Dropout):
+                layer.p = rate
+
+    def to_bytes(self) -> bytes:
+        if self._model is None:
+            return b""
+        return serialize.to_bytes(self._model, self.meta)
+
+    def from_bytes(self, bytes_data: bytes) -> "TorchShim":
+        if bytes_data:
+            self.restore(*serialize.read(bytes_data))
+        return self
+
+    def restore(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+        """Build the module and give it these weights; the old one stays where they do not fit.
+
+        RAISES (ValueError): SEG301.
+        """
+        module = self.build(meta)
+        serialize.load_into(module, tensors)
+        self.meta = meta
+        self._model = module.to(get_torch_default_device())
+
+    def _autocast(self) -> contextlib.AbstractContextManager:
+        device = self.device.type
+        enabled = self.dtype == "bfloat16" or (self.dtype == "auto" and has_native_bfloat16(device))
+        return torch.autocast(device, dtype=torch.bfloat16, enabled=enabled)
+
+
+@cache
+def has_native_bfloat16(device: str) -> bool:
+    """Whether bfloat16 products are faster than float32 ones on this processor."""
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported()
+    supported = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return device == "cpu" and any(test is not None and test() for test in supported)
+
+
+@cache
+def _prepare_forks() -> None:
+    """Without this, `nlp.pipe(n_process=2)` waits for ever for threads that a fork did not take along."""
+    if not hasattr(os, "register_at_fork"):
+        return
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+    if "TOKENIZERS_PARALLELISM" not in os.environ:
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
+        logger.debug("Set TOKENIZERS_PARALLELISM=false: forked processes may not wait for tokenizer threads.")

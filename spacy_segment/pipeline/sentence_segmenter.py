@@ -1,0 +1,286 @@
+"""`nlp.add_pipe("sentence_segmenter")`: sets `Token.is_sent_start`."""
+
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config, Model
+from thinc.types import Floats2d
+
+from ..align import boundaries_of, is_space, move_to_tokens, set_sent_starts, split_tokens, token_offsets
+from ..decoding import decode
+from ..errors import Errors
+from ..loss import sentence_loss
+from ..scorers import sentence_score
+from ..text import code_points, is_kind
+from ..types import Boundaries, PieceStates
+from .settings import DEFAULTS, check_settings
+
+default_model_config = """
+[model]
+@architectures = "spacy_segment.SaT.v1"
+n_marks = 11
+pretrained = "sentences"
+
+[model.encoder]
+@architectures = "spacy_segment.BandedEncoder.v1"
+"""
+DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
+
+PROBS = ("spacy_segment", "boundary_probs")
+# Texts predicted at once, in characters: bounds memory whatever the batch size of the pipeline.
+BATCH_CHARACTERS = 1_000_000
+
+
+@Language.factory(
+    "sentence_segmenter",
+    assigns=["token.is_sent_start", "doc.sents"],
+    default_config={
+        "model": DEFAULT_MODEL,
+        **DEFAULTS,
+        "scorer": {"@scorers": "spacy_segment.sentence_scorer.v1"},
+    },
+    default_score_weights={"sents_boundary_f": 1.0, "sents_boundary_p": None, "sents_boundary_r": None, "sents_f": 0.0},
+)
+def make_sentence_segmenter(
+    nlp: Language,
+    name: str,
+    model: Model[list[Doc], list[PieceStates]],
+    threshold: float,
+    overwrite: bool,
+    newlines: str,
+    split_tokens: bool | str,
+    min_length: int,
+    max_length: int | None,
+    length_unit: str,
+    store_probs: bool,
+    mark_weight: float,
+    scorer: Callable | None,
+) -> "SentenceSegmenter":
+    """Make a sentence segmenter; see `SentenceSegmenter` for the settings."""
+    settings = dict(
+        threshold=threshold,
+        overwrite=overwrite,
+        newlines=newlines,
+        split_tokens=split_tokens,
+        min_length=min_length,
+        max_length=max_length,
+        length_unit=length_unit,
+        store_probs=store_probs,
+        mark_weight=mark_weight,
+    )
+    return SentenceSegmenter(nlp.vocab, model, name, scorer=scorer, **settings)
+
+
+class SentenceSegmenter(TrainablePipe):
+    """Sets sentence starts on any text, with or without punctuation.
+
+    threshold (float): A sentence starts where its probability is above this.
+    overwrite (bool): False keeps sentence starts that are already set (True or False) and decides the rest.
+    newlines (str): "model": the model sees newlines and decides; "ignore": they count as spaces; "hard": every
+        newline ends a sentence; "paragraph": a blank line does, a single newline counts as a space.
+    split_tokens (bool or "auto"): Whether a boundary inside a token splits it (or moves to the next token). "auto"
+        splits in scripts that are written without spaces, where a token may hold many sentences.
+    min_length, max_length (int): Limits of a sentence, its trailing white space included. Sentences stay as they are
+        unless they break a limit; then the best cuts are added (or the weakest dropped).
+    length_unit (str): What the limits count, "characters" or "tokens".
+    store_probs (bool): Keep `doc.user_data[("spacy_segment", "boundary_probs")]`: (n_tokens,) float32,
+        the probability that a sentence starts at the token.
+    mark_weight (float): Weight of the lost punctuation marks in the training loss.
+
+    Frohmann et al. (2024), Segment Any Text.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model[list[Doc], list[PieceStates]],
+        name: str = "sentence_segmenter",
+        *,
+        scorer: Callable | None = sentence_score,
+        **settings: Any,
+    ) -> None:
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.scorer = scorer
+        given = {**DEFAULTS, **settings}
+        check_settings(given)
+        self.cfg = {**given, "configured": given}
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """Internal: "I" inside and "S" at the start of a sentence, as in spaCy's senter."""
+        return ("I", "S")
+
+    @property
+    def hide_labels(self) -> bool:
+        return True
+
+    @property
+    def label_data(self) -> None:
+        return None
+
+    def predict(self, docs: Iterable[Doc]) -> list[Boundaries]:
+        """Find the places where sentences could start. The Docs are not changed.
+
+        RETURNS (list of Boundaries): One per Doc, of all of its pieces, whatever the threshold.
+        """
+        self._tell_model()
+        return [
+            boundaries_of(logits)
+            for batch in _batches(list(docs), BATCH_CHARACTERS)
+            for logits in self.model.predict(batch)
+        ]
+
+    def set_annotations(self, docs: Iterable[Doc], scores: list[Boundaries]) -> None:
+        """Decide on boundaries and set `Token.is_sent_start` of every token."""
+        check_settings(self.cfg)
+        for doc, boundaries in zip(docs, scores, strict=True):
+            if not len(doc):
+                continue
+            if doc.has_annotation("DEP"):
+                if self.cfg["overwrite"]:
+                    warnings.warn(Errors.SEG130.format(name=self.name), stacklevel=2)
+                continue
+            self._annotate(doc, boundaries)
+
+    def _annotate(self, doc: Doc, boundaries: Boundaries) -> None:
+        cfg = self.cfg
+        candidates = move_to_tokens(doc, boundaries, split=cfg["split_tokens"])
+        offsets = np.concatenate([[0], candidates.offsets])
+        logits = np.concatenate([[0.0], candidates.logits])
+        forced, forbidden = self._constraints(doc, offsets)
+        starts = decode(
+            logits,
+            threshold=cfg["threshold"],
+            min_length=cfg["min_length"],
+            max_length=cfg["max_length"],
+            lengths=self._lengths(doc, offsets),
+            forced=forced,
+            forbidden=forbidden,
+        )
+        chosen = offsets[starts]
+        split_tokens(doc, chosen[1:])
+        token_starts, _ = token_offsets(doc)
+        set_sent_starts(doc, np.isin(token_starts, chosen[1:]))
+        if cfg["store_probs"]:
+            probs = np.zeros(len(doc), dtype=np.float32)
+            at_token = np.isin(candidates.offsets, token_starts)
+            places = np.searchsorted(token_starts, candidates.offsets[at_token])
+            probs[places] = 1 / (1 + np.exp(-candidates.logits[at_token]))
+            probs[0] = 1.0
+            doc.user_data[PROBS] = probs
+
+    def _constraints(self, doc: Doc, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Boundaries that are set already or follow from the newline policy, as masks over `offsets`."""
+        starts, _ = token_offsets(doc)
+        flags = doc.to_array("SENT_START").astype(np.int64) * (not self.cfg["overwrite"])
+        space = is_space(doc)
+        forced = np.isin(offsets, starts[(flags == 1) & ~space])
+        forbidden = np.isin(offsets, starts[flags == -1])
+        if self.cfg["newlines"] in ("hard", "paragraph"):
+            wanted = 1 if self.cfg["newlines"] == "hard" else 2
+            forced |= _newlines_before(doc.text, offsets) >= wanted
+        return forced & ~forbidden, forbidden
+
+    def _lengths(self, doc: Doc, offsets: np.ndarray) -> np.ndarray:
+        """Length of the text from every candidate to the next, in the unit of the limits."""
+        ends = np.append(offsets[1:], len(doc.text))
+        if self.cfg["length_unit"] == "characters":
+            return ends - offsets
+        starts, _ = token_offsets(doc)
+        return np.searchsorted(starts, ends) - np.searchsorted(starts, offsets)
+
+    def _tell_model(self) -> None:
+        for node in self.model.walk():
+            if "see_newlines" in node.attrs:
+                node.attrs["see_newlines"] = self.cfg["newlines"] in ("model", "hard")
+
+    def update(
+        self, examples: Iterable[Example], *, drop: float = 0.0, sgd: Any = None, losses: dict | None = None
+    ) -> dict[str, float]:
+        """Learn from a batch of Examples.
+
+        RAISES (ValueError): SEG400, SEG401, SEG402.
+        """
+        self._tell_model()
+        return super().update(examples, drop=drop, sgd=sgd, losses=losses)
+
+    def get_loss(self, examples: Iterable[Example], scores: list[PieceStates]) -> tuple[float, list[Floats2d]]:
+        """Binary cross-entropy of boundaries, plus cross-entropy of the marks that a corruption took away.
+
+        RAISES (ValueError): SEG400, SEG401, SEG402.
+        """
+        examples = list(examples)
+        validate_examples(examples, "SentenceSegmenter.get_loss")
+        loss, d_logits = sentence_loss(examples, scores, mark_weight=self.cfg["mark_weight"])
+        return loss, [self.model.ops.asarray2f(d) for d in d_logits]
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        vocabulary: Any = None,
+    ) -> None:
+        """Prepare for training. Weights that are there stay; a model without any gets fresh ones.
+
+        vocabulary (Tokenizer or None): Vocabulary for a small encoder that has none yet, see
+            `spacy_segment.train_vocabulary.v1`. None learns a small one from the examples.
+        """
+        validate_get_examples(get_examples, "SentenceSegmenter.initialize")
+        encoder = self.model.layers[0]
+        if vocabulary is not None and not encoder.shims[0].is_built:
+            encoder.attrs["set_vocabulary"](encoder, vocabulary)
+        self.model.initialize(X=[example.reference for example in get_examples()])
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "SentenceSegmenter":
+        given = self.cfg["configured"]
+        super().from_bytes(bytes_data, exclude=exclude)
+        return self._settle(given)
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "SentenceSegmenter":
+        given = self.cfg["configured"]
+        super().from_disk(path, exclude=exclude)
+        return self._settle(given)
+
+    def _settle(self, given: dict[str, Any]) -> "SentenceSegmenter":
+        """Settings given at load win over saved ones; a factory default does not count as given."""
+        saved = self.cfg["configured"]
+        changed = {key: value for key, value in given.items() if value not in (DEFAULTS[key], saved.get(key))}
+        self.cfg.update(changed)
+        check_settings(self.cfg)
+        return self
+
+
+def _batches(docs: list[Doc], n_characters: int) -> Iterator[list[Doc]]:
+    batch: list[Doc] = []
+    size = 0
+    for doc in docs:
+        batch.append(doc)
+        size += len(doc.text)
+        if size >= n_characters:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _newlines_before(text: str, offsets: np.ndarray) -> np.ndarray:
+    """How many newlines stand in the white space right before each offset; CR LF counts once, 0 at the start."""
+    points = code_points(text)
+    newline = (points == ord("\n")) | ((points == ord("\r")) & (np.append(points[1:], 0) != ord("\n")))
+    newline |= np.isin(points, (0x0B, 0x0C, 0x85, 0x2028, 0x2029))
+    total = np.concatenate([[0], np.cumsum(newline)])
+    place = np.arange(len(points) + 1)
+    last_text = np.maximum.accumulate(np.where(np.append(~is_kind(points, "space"), False), place + 1, 0))
+    before = np.where(offsets > 0, last_text[np.maximum(offsets, 1) - 1], 0)
+    return np.where(before > 0, total[offsets] - total[before], 0)

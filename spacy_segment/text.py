@@ -1,0 +1,59 @@
+"""Text as arrays of code points, and what kind of character each one is."""
+
+import unicodedata
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+from thinc.types import Ints1d
+
+# Beyond these planes there are Chinese characters and tags alone: no case, no white space, no punctuation.
+TABLE_SIZE = 0x20000
+
+# Blocks of scripts that put no space between words.
+UNSPACED_BLOCKS = (
+    (0x0E00, 0x0FFF),  # Thai, Lao, Tibetan
+    (0x1000, 0x109F),  # Myanmar
+    (0x1780, 0x17FF),  # Khmer
+    (0x1950, 0x19FF),  # Tai Le, New Tai Lue, Khmer symbols
+    (0x1A20, 0x1AAF),  # Tai Tham
+    (0x1B00, 0x1B7F),  # Balinese
+    (0x2E80, 0x2FDF),  # Chinese radicals
+    (0x3000, 0x30FF),  # CJK punctuation, Hiragana, Katakana
+    (0x3100, 0x312F),  # Bopomofo
+    (0x31A0, 0x9FFF),  # Chinese
+    (0xA980, 0xA9FF),  # Javanese, Myanmar extended
+    (0xAA60, 0xAADF),  # Myanmar extended, Tai Viet
+    (0xF900, 0xFAFF),  # Chinese compatibility
+    (0xFF00, 0xFFEF),  # full-width forms
+)
+
+TESTS: dict[str, Callable[[str], bool]] = {
+    "upper": str.isupper,
+    "lower": str.islower,
+    "space": str.isspace,
+    "extend": lambda c: unicodedata.category(c)[0] == "M" or c in "\u200d\u200c" or "\U0001f3fb" <= c <= "\U0001f3ff",
+    "unspaced": lambda c: any(first <= ord(c) <= last for first, last in UNSPACED_BLOCKS),
+}
+
+
+def code_points(text: str) -> Ints1d:
+    """RETURNS (Ints1d): One unsigned number per character, (len(text),)."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+
+
+def is_kind(points: Ints1d, kind: str) -> np.ndarray:
+    """Whether each code point is of a kind: "upper", "lower", "space", "extend" (part of the character before it) or
+    "unspaced" (of a script without spaces between words).
+
+    RETURNS (ndarray): Booleans, same shape.
+    """
+    table = _table(kind)
+    known = table[np.minimum(points, TABLE_SIZE - 1)] & (points < TABLE_SIZE)
+    return known | (points >= TABLE_SIZE) if kind == "unspaced" else known
+
+
+@cache
+def _table(kind: str) -> np.ndarray:
+    test = TESTS[kind]
+    return np.fromiter((test(chr(i)) for i in range(TABLE_SIZE)), dtype=bool, count=TABLE_SIZE)

@@ -1,0 +1,130 @@
+"""AdamW that keeps checkpoints, so that `spacy train` goes on where a killed run stopped.
+
+spaCy's training loop has no place for the state of an optimizer. The optimizer itself sees every weight and every
+step, so it is the one that writes and reads them.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+from thinc.api import Optimizer
+from thinc.util import xp2torch
+
+from ..errors import Errors
+from ..files import write_atomically
+
+STATE = ("weights", "mom1", "mom2")
+
+
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay.
+
+    learn_rate (float or schedule): Step size.
+    L2 (float): Weight decay of matrices; vectors (biases, norms) have none.
+    grad_clip (float): Largest norm of the gradient of one parameter, 0 for no limit.
+    checkpoint (str or None): File to keep state in. If it is there, training goes on from it.
+    every (int): Steps between checkpoints.
+    RAISES (ValueError): SEG420 if the checkpoint cannot be read or belongs to another model.
+
+    Loshchilov & Hutter (2019), Decoupled weight decay regularization, algorithm 2.
+    """
+
+    def __init__(
+        self,
+        learn_rate: Any = 0.001,
+        *,
+        L2: float = 0.01,
+        beta1: float = 0.9,
+        beta2: float = 0.98,
+        eps: float = 1e-8,
+        grad_clip: float = 1.0,
+        checkpoint: str | None = None,
+        every: int = 500,
+    ) -> None:
+        super().__init__(
+            learn_rate, L2=L2, beta1=beta1, beta2=beta2, eps=eps, grad_clip=grad_clip, use_averages=False
+        )
+        self.checkpoint = Path(checkpoint) if checkpoint else None
+        self.every = every
+        self.n_steps = 0
+        self.latest: dict[Any, Any] = {}
+        self.resumed: dict[str, np.ndarray] = {}
+        if self.checkpoint is not None and self.checkpoint.exists():
+            steps, self.resumed = read_checkpoint(self.checkpoint)
+            for _ in range(steps):
+                super().step_schedules()
+            self.n_steps = steps
+
+    def __call__(self, key: Any, weights: Any, gradient: Any, *, lr_scale: float = 1.0) -> tuple[Any, Any]:
+        """Update weights in place. RETURNS (tuple): The weights, and the gradient set to zero."""
+        if key not in self.latest:
+            self._start(key, weights)
+        self.latest[key] = weights
+        w, g = xp2torch(weights), xp2torch(gradient)
+        if not self.resumed:  # the first step after a resumption only puts the stored state in place
+            self._step(w, g, self.mom1[key], self.mom2[key], self.learn_rate * lr_scale)
+        g.zero_()
+        return weights, gradient
+
+    def _step(self, w: torch.Tensor, g: torch.Tensor, mom1: Any, mom2: Any, rate: float) -> None:
+        first, second = xp2torch(mom1), xp2torch(mom2)
+        if self.grad_clip:
+            g.mul_(torch.clamp(self.grad_clip / (g.norm() + 1e-12), max=1.0))
+        step = self.n_steps + 1
+        first.lerp_(g, 1 - self.b1)
+        second.mul_(self.b2).addcmul_(g, g, value=1 - self.b2)
+        if self.L2 and w.ndim > 1:
+            w.mul_(1 - rate * self.L2)
+        scale = (second / (1 - self.b2**step)).sqrt_().add_(self.eps)
+        w.addcdiv_(first, scale, value=-rate / (1 - self.b1**step))
+
+    def _start(self, key: Any, weights: Any) -> None:
+        """Fresh moments, or those of the checkpoint together with its weights."""
+        place = len(self.latest)
+        self.latest[key] = weights
+        self.mom1[key], self.mom2[key] = np.zeros_like(weights), np.zeros_like(weights)
+        if self.resumed:
+            for name, target in zip(STATE, (weights, self.mom1[key], self.mom2[key]), strict=True):
+                stored = self.resumed.get(f"{place}.{name}")
+                if stored is None or stored.shape != target.shape:
+                    reason = f"{key[1]} has shape {target.shape}, the checkpoint {getattr(stored, 'shape', None)}"
+                    raise ValueError(Errors.SEG420.format(path=self.checkpoint, reason=reason))
+                target[...] = stored
+
+    def step_schedules(self) -> None:
+        super().step_schedules()
+        self.resumed = {}
+        self.n_steps += 1
+        if self.checkpoint is not None and self.n_steps % self.every == 0:
+            self.save(self.checkpoint)
+
+    def save(self, path: Path) -> None:
+        """Write weights, moments and the number of steps."""
+        arrays = {}
+        for place, (key, weights) in enumerate(self.latest.items()):
+            for name, array in zip(STATE, (weights, self.mom1[key], self.mom2[key]), strict=True):
+                arrays[f"{place}.{name}"] = np.ascontiguousarray(array)
+        write_atomically(path, save_tensors(arrays, {"steps": str(self.n_steps)}))
+
+
+def read_checkpoint(path: Path) -> tuple[int, dict[str, np.ndarray]]:
+    """RETURNS (tuple): Steps done, and the arrays by place and name. RAISES (ValueError): SEG420."""
+    try:
+        data = path.read_bytes()
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        return int(header["__metadata__"]["steps"]), load_tensors(data)
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        raise ValueError(Errors.SEG420.format(path=path, reason=error)) from error
+
+
+def remaining_steps(total: int, checkpoint: str | None = None) -> int:
+    """`[training] max_steps` of a run that may go on from a checkpoint: at least 1, for spaCy takes 0 as "no limit"."""
+    path = Path(checkpoint) if checkpoint else None
+    done = read_checkpoint(path)[0] if path is not None and path.exists() else 0
+    return max(1, total - done)
