@@ -11,6 +11,10 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG100 = "Sentence starts must be ascending character offsets inside the text (0 to {length}), got {offset} at position {index}."
     SEG101 = "The Doc has no text that a boundary could be set in: expected a list of spaCy Doc objects, got {type}."
     SEG130 = "'{name}' left the sentence starts of a parsed Doc as they are: they belong to the parse. Put the component before the parser, or run it without one."
+    SEG131 = "There is no file, folder or pattern '{path}' to read."
+    SEG132 = "{path}, line {line}: {reason}. Expected UTF-8 text."
+    SEG133 = "Cannot load the pipeline '{name}': {reason}"
+    SEG134 = "The output format must be one of {formats}; 'spacy' needs --output FILE."
 
     # Configuration
     SEG200 = "'{name}' must be {expected}, got {value!r}."

@@ -11,7 +11,7 @@ from thinc.types import Floats2d, Ints1d
 from tokenizers import Tokenizer
 
 from ..types import PieceStates
-from .pieces import N_VALUES, Pieces, n_embeddings, tokenize, train_vocabulary
+from .pieces import N_BUCKETS, N_VALUES, Pieces, tokenize, train_vocabulary
 from .shim import TorchShim
 from .torch.banded import BandedEncoder as BandedModule
 from .windows import windows
@@ -96,7 +96,9 @@ class BandedShim(TorchShim):
 
 def set_vocabulary(model: EncoderModel, tokenizer: Tokenizer) -> None:
     """Give an encoder its vocabulary, and fresh weights."""
-    cast(BandedShim, model.shims[0]).setup({"tokenizer": tokenizer.to_str(), "n_pieces": n_embeddings(tokenizer)})
+    cast(BandedShim, model.shims[0]).setup(
+        {"tokenizer": tokenizer.to_str(), "n_known": tokenizer.get_vocab_size()}
+    )
 
 
 def init(model: EncoderModel, X: list[Doc] | None = None, Y: None = None) -> None:
@@ -174,8 +176,11 @@ def flatten(pieces: list[Pieces], gap: int) -> tuple[np.ndarray, Ints1d, list[sl
 
 
 def _tokenize_all(model: EncoderModel, docs: list[Doc]) -> list[Pieces]:
-    tokenizer = cast(BandedShim, model.shims[0]).tokenizer
-    return [tokenize(tokenizer, doc.text, see_newlines=model.attrs["see_newlines"]) for doc in docs]
+    shim = cast(BandedShim, model.shims[0])
+    return [
+        tokenize(shim.tokenizer, doc.text, n_known=shim.meta["n_known"], see_newlines=model.attrs["see_newlines"])
+        for doc in docs
+    ]
 
 
 def _piece_states(states: Floats2d, pieces: Pieces) -> PieceStates:
@@ -183,4 +188,4 @@ def _piece_states(states: Floats2d, pieces: Pieces) -> PieceStates:
 
 
 def _build(meta: dict[str, Any], *, settings: dict[str, int]) -> BandedModule:
-    return BandedModule(n_pieces=meta["n_pieces"], n_values=N_VALUES, dropout_prob=0.0, **settings)
+    return BandedModule(n_pieces=meta["n_known"] + N_BUCKETS, n_values=N_VALUES, dropout_prob=0.0, **settings)

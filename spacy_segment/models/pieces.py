@@ -64,14 +64,10 @@ def train_vocabulary(texts: Iterable[str], *, size: int) -> Tokenizer:
     return tokenizer
 
 
-def n_embeddings(tokenizer: Tokenizer) -> int:
-    """RETURNS (int): Rows of the embedding: the vocabulary and the buckets of unknown characters."""
-    return tokenizer.get_vocab_size() + N_BUCKETS
-
-
-def tokenize(tokenizer: Tokenizer, text: str, *, see_newlines: bool) -> Pieces:
+def tokenize(tokenizer: Tokenizer, text: str, *, n_known: int, see_newlines: bool) -> Pieces:
     """Cut a text into pieces.
 
+    n_known (int): Size of the vocabulary (asking the tokenizer takes longer than tokenising).
     see_newlines (bool): Tell newlines and spaces apart in the gap features.
     """
     points = code_points(text)
@@ -84,7 +80,7 @@ def tokenize(tokenizer: Tokenizer, text: str, *, see_newlines: bool) -> Pieces:
         ends.append(offsets[:, 1])
     piece_ids, piece_starts, piece_ends = np.concatenate(ids), np.concatenate(starts), np.concatenate(ends)
     unknown = piece_ids == tokenizer.token_to_id(UNKNOWN)
-    buckets = tokenizer.get_vocab_size() + (points[piece_starts] >> 7) % N_BUCKETS
+    buckets = n_known + (points[piece_starts] >> 7) % N_BUCKETS
     gaps = _gap_features(points, piece_starts, piece_ends, see_newlines)
     features = np.stack(
         [

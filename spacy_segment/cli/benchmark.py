@@ -1,0 +1,212 @@
+"""`python -m spacy segment-benchmark`: our models beside every splitter that is installed, on the same texts."""
+
+import json
+import platform
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from time import perf_counter
+
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from spacy.cli._util import app
+from wasabi import msg
+
+from ..files import write_atomically
+from ..metrics import PRF
+from ..training.corruption import CONDITIONS
+from ..training.formats import Record, find_files, read_records
+from .peers import MAKERS, Splitter, make_splitter, splitter_version
+
+# On no treebank may a rule-based splitter be better by more than this.
+MARGIN = 0.005
+
+benchmark_app = typer.Typer(help="Compare our models with other installed ones on the same texts", no_args_is_help=True)
+app.add_typer(benchmark_app, name="segment-benchmark")
+benchmark_cli = benchmark_app
+
+
+@dataclass
+class Result:
+    """What one splitter did on one corpus under one condition."""
+
+    boundaries: PRF = field(default_factory=PRF)
+    sentences: PRF = field(default_factory=PRF)
+    characters: int = 0
+    seconds: float = 0.0
+
+    def add(self, text: str, reference: Iterable[int], predicted: Iterable[int]) -> None:
+        """Count one document. The start of the text is no boundary; a sentence is right if both its ends are."""
+        gold, found = sorted(set(reference) | {0}), sorted(set(predicted) | {0})
+        gold_spans = set(zip(gold, [*gold[1:], len(text)], strict=True))
+        found_spans = set(zip(found, [*found[1:], len(text)], strict=True))
+        self.boundaries += _count(set(gold[1:]), set(found[1:]))
+        self.sentences += _count(gold_spans, found_spans)
+        self.characters += len(text)
+
+
+Results = dict[tuple[str, str, str], Result]  # (corpus, condition, splitter)
+
+
+@benchmark_app.command("sentences")
+def sentences_cli(
+    data: list[str] = typer.Argument(..., help="Gold files, folders or patterns (JSONL, CoNLL-U, text, DocBin)"),
+    systems: str = typer.Option(",".join(MAKERS), help="Splitters to compare; also names or paths of pipelines"),
+    conditions: str = typer.Option(",".join(CONDITIONS), help="Conditions of the text"),
+    limit: int = typer.Option(0, help="Characters per corpus and condition, 0 for all"),
+    peer_limit: int = typer.Option(0, help="The same for all but the first splitter (pySBD is slow)"),
+    per_corpus: bool = typer.Option(False, "--per-corpus", help="Print every corpus, not the mean of each folder alone"),
+    output: Path | None = typer.Option(None, "--output", "-o", help="Write all figures as JSON"),
+) -> None:
+    """Boundary F1, sentence F1 and speed of sentence splitters: clean, flat (no newlines), corrupted (flat, lower-cased,
+    no punctuation). Means are unweighted over corpora.
+    """
+    try:
+        results = run_sentences(
+            find_files(data), systems.split(","), conditions.split(","), limit=limit, peer_limit=peer_limit
+        )
+    except (ValueError, OSError) as error:
+        msg.fail(" ".join(str(error).split()), exits=1)
+    report(results, per_corpus=per_corpus)
+    if output is not None:
+        write_atomically(output, json.dumps(as_json(results), indent=1).encode())
+
+
+def run_sentences(
+    files: list[Path], systems: list[str], conditions: list[str], *, limit: int, peer_limit: int
+) -> Results:
+    """Run every splitter on every corpus (file) under every condition, one after the other on the same texts.
+
+    RAISES (ValueError): As `read_records`.
+    """
+    results: Results = {}
+    for path in track(files, description="corpora", console=Console(stderr=True), transient=True):
+        records = list(_take(read_records(path), limit))
+        if not records:
+            continue
+        corpus = f"{path.parent.name}/{path.name.split('.')[0]}"
+        for system in systems:
+            splitter = make_splitter(system, records[0].lang)
+            if splitter is None:
+                continue
+            chosen = list(_take(records, peer_limit)) if system != systems[0] else records
+            for condition in conditions:
+                results[corpus, condition, system] = measure(splitter, chosen, condition)
+    return results
+
+
+def measure(splitter: Splitter, records: list[Record], condition: str) -> Result:
+    """Run one splitter. Texts of which nothing is left are left out; a first call, which may load a model, is not timed."""
+    changed = [CONDITIONS[condition](record.text, record.starts) for record in records]
+    changed = [c for c in changed if c.text.strip()]
+    splitter(["Warm up."])
+    start = perf_counter()
+    predicted = splitter([c.text for c in changed])
+    result = Result(seconds=perf_counter() - start)
+    for c, starts in zip(changed, predicted, strict=True):
+        result.add(c.text, c.starts.tolist(), starts)
+    return result
+
+
+def report(results: Results, *, per_corpus: bool) -> None:
+    """Print a table per condition, and the corpora on which a peer is clearly better than the first splitter."""
+    console = Console(width=None if Console().is_terminal else 160)
+    systems = list(dict.fromkeys(system for _, _, system in results))
+    conditions = list(dict.fromkeys(condition for _, condition, _ in results))
+    versions = ", ".join(f"{name} {splitter_version(name)}" for name in systems)
+    console.print(f"Python {platform.python_version()}, {versions}")
+    for condition in conditions:
+        table = Table(title=f"{condition}: boundary F1 / sentence F1 (corpora)")
+        table.add_column("corpora")
+        for system in systems:
+            table.add_column(system, justify="right")
+        for row, corpora in _rows(results, condition, per_corpus).items():
+            cells = [_cell([results[c, condition, s] for c in corpora if (c, condition, s) in results]) for s in systems]
+            table.add_row(row, *cells)
+        table.add_section()
+        table.add_row("characters/s", *[_speed(results, condition, s) for s in systems])
+        console.print(table)
+    for corpus, condition, peer, ours, theirs in exceptions(results):
+        console.print(f"below the best peer: {corpus} {condition}: {ours:.3f}, {peer} {theirs:.3f}")
+
+
+def exceptions(results: Results) -> list[tuple[str, str, str, float, float]]:
+    """Corpora and conditions on which a peer beats the first splitter by more than MARGIN.
+
+    RETURNS (list): Corpus, condition, the best peer, our boundary F1, its boundary F1.
+    """
+    if not results:
+        return []
+    first = next(system for _, _, system in results)
+    best: dict[tuple[str, str], tuple[float, str]] = {}
+    for (corpus, condition, system), result in results.items():
+        if system != first:
+            score = (result.boundaries.fscore, system)
+            best[corpus, condition] = max(best.get((corpus, condition), score), score)
+    found = []
+    for (corpus, condition), (theirs, peer) in sorted(best.items()):
+        ours = results[corpus, condition, first].boundaries.fscore
+        if ours < theirs - MARGIN:
+            found.append((corpus, condition, peer, ours, theirs))
+    return found
+
+
+def as_json(results: Results) -> list[dict]:
+    """RETURNS (list of dict): One row per corpus, condition and splitter."""
+    return [
+        {
+            "corpus": corpus,
+            "condition": condition,
+            "system": system,
+            "version": splitter_version(system),
+            "boundary_p": result.boundaries.precision,
+            "boundary_r": result.boundaries.recall,
+            "boundary_f": result.boundaries.fscore,
+            "sents_f": result.sentences.fscore,
+            "characters": result.characters,
+            "seconds": result.seconds,
+        }
+        for (corpus, condition, system), result in results.items()
+    ]
+
+
+def _rows(results: Results, condition: str, per_corpus: bool) -> dict[str, list[str]]:
+    """Rows of a table: every corpus on request, then the macro of each folder, then of all."""
+    corpora = list(dict.fromkeys(corpus for corpus, c, _ in results if c == condition))
+    rows: dict[str, list[str]] = {corpus: [corpus] for corpus in corpora} if per_corpus else {}
+    folders = defaultdict(list)
+    for corpus in corpora:
+        folders[corpus.split("/")[0]].append(corpus)
+    return {**rows, **{f"{folder} (macro)": names for folder, names in folders.items()}, "all (macro)": corpora}
+
+
+def _cell(results: list[Result]) -> str:
+    if not results:
+        return "-"
+    boundary = fmean(r.boundaries.fscore for r in results)
+    return f"{boundary:.3f} / {fmean(r.sentences.fscore for r in results):.3f} ({len(results)})"
+
+
+def _speed(results: Results, condition: str, system: str) -> str:
+    chosen = [r for (_, c, s), r in results.items() if c == condition and s == system]
+    seconds = sum(r.seconds for r in chosen)
+    return f"{sum(r.characters for r in chosen) / seconds:,.0f}" if seconds else "-"
+
+
+def _count(reference: set, predicted: set) -> PRF:
+    right = len(reference & predicted)
+    return PRF(tp=right, fp=len(predicted) - right, fn=len(reference) - right)
+
+
+def _take(records: Iterable[Record], limit: int) -> Iterable[Record]:
+    """Records until `limit` characters are reached (all for 0); the first one always."""
+    size = 0
+    for record in records:
+        yield record
+        size += len(record.text)
+        if limit and size >= limit:
+            return

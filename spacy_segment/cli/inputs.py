@@ -1,0 +1,101 @@
+"""Texts from files, folders, patterns and standard input, in blocks of bounded size."""
+
+import codecs
+import glob
+import gzip
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from ..errors import Errors
+
+STDIN = "-"
+READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text, as an iterator over parts of it, and what it is called."""
+
+    name: str
+    parts: Iterable[str]
+
+
+def expand(patterns: list[str]) -> list[str]:
+    """Files, folders (all files below, hidden ones left out) and patterns -> files, in order, each once.
+
+    RAISES (ValueError): SEG131 if nothing is there.
+    """
+    names: dict[str, None] = {}
+    for pattern in patterns or [STDIN]:
+        if pattern == STDIN or Path(pattern).is_file():
+            found = [pattern]
+        elif Path(pattern).is_dir():
+            found = [str(p) for p in sorted(Path(pattern).rglob("*")) if p.is_file() and not _is_hidden(p, Path(pattern))]
+        else:
+            found = sorted(p for p in glob.glob(pattern, recursive=True) if Path(p).is_file())
+        if not found:
+            raise ValueError(Errors.SEG131.format(path=pattern))
+        names.update(dict.fromkeys(found))
+    return list(names)
+
+
+def read_sources(names: list[str]) -> Iterator[Source]:
+    """Open one file after the other. `.gz` is unpacked; every line of a `.jsonl` is a text of its own (key "text").
+
+    RAISES (ValueError): SEG132 naming file and line.
+    """
+    for name in names:
+        if name == STDIN:
+            yield Source("stdin", decode_parts(sys.stdin.buffer, "standard input"))
+            continue
+        try:
+            with open(name, "rb") as raw:
+                file: BinaryIO = gzip.GzipFile(fileobj=raw) if name.endswith(".gz") else raw  # type: ignore[assignment]
+                if name.removesuffix(".gz").endswith(".jsonl"):
+                    yield from _json_sources(name, file)
+                else:
+                    yield Source(name, decode_parts(file, name))
+        except (OSError, EOFError) as error:
+            raise ValueError(Errors.SEG132.format(path=name, line=1, reason=error)) from error
+
+
+def decode_parts(file: BinaryIO, name: str) -> Iterator[str]:
+    """Read UTF-8 (a byte order mark is dropped) part by part.
+
+    RAISES (ValueError): SEG132 naming the line with the first byte that is not UTF-8.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
+    line = 1
+    while True:
+        data = file.read(READ_BYTES)
+        try:
+            part = decoder.decode(data, final=not data)
+        except UnicodeDecodeError as error:
+            line += error.object[: error.start].count(b"\n")
+            raise ValueError(Errors.SEG132.format(path=name, line=line, reason=f"not UTF-8 ({error.reason})")) from error
+        line += part.count("\n")
+        if part:
+            yield part
+        if not data:
+            return
+
+
+def _json_sources(name: str, file: BinaryIO) -> Iterator[Source]:
+    for number, line in enumerate(file, start=1):
+        try:
+            record = json.loads(line)
+            text = record["text"]
+            if not isinstance(text, str):
+                raise TypeError('"text" is not a string')
+        except (ValueError, KeyError, TypeError) as error:
+            reason = f"expected a JSON object with a text, got {type(error).__name__}: {error}"
+            raise ValueError(Errors.SEG132.format(path=name, line=number, reason=reason)) from error
+        yield Source(str(record.get("id", f"{name}:{number}")), [text])
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)

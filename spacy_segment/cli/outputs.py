@@ -1,0 +1,83 @@
+"""Segmented texts as text, JSONL, CoNLL-U or DocBin, written as they come."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from spacy.tokens import Doc, DocBin
+
+# A DocBin is built in memory: a new file begins after so many tokens.
+DOCBIN_TOKENS = 1_000_000
+
+Writer = Callable[[BinaryIO, str, int, Doc], None]
+
+
+def write_text(file: BinaryIO, name: str, offset: int, doc: Doc) -> None:
+    """One sentence per line; white space inside a sentence becomes a single space."""
+    for sent in doc.sents:
+        line = " ".join(sent.text.split())
+        if line:
+            file.write(f"{line}\n".encode("utf-8", "surrogatepass"))
+
+
+def write_jsonl(file: BinaryIO, name: str, offset: int, doc: Doc) -> None:
+    """One object per text (per part of a long one): "text", where it starts in the file, and "sents" as offsets."""
+    sents = []
+    for sent in doc.sents:
+        text = sent.text
+        left = len(text) - len(text.lstrip())
+        if text.strip():
+            start = sent.start_char + left
+            sents.append([start, start + len(text.strip())])
+    record = {"id": name, "offset": offset, "text": doc.text, "sents": sents}
+    file.write((json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass"))
+
+
+def write_conllu(file: BinaryIO, name: str, offset: int, doc: Doc) -> None:
+    """CoNLL-U with words and white space alone; tokens that are white space go into SpacesAfter of the word before."""
+    lines = [f"# newdoc id = {name}"] if offset == 0 else []
+    for number, sent in enumerate(doc.sents, start=1):
+        words = [token for token in sent if not token.is_space]
+        if not words:
+            continue
+        lines += [f"# sent_id = {name}:{offset + sent.start_char}", f"# text = {' '.join(sent.text.split())}"]
+        for i, token in enumerate(words, start=1):
+            glued = not token.whitespace_ and not (token.i + 1 < len(doc) and doc[token.i + 1].is_space)
+            misc = "SpaceAfter=No" if glued else "_"
+            lines.append("\t".join([str(i), token.text, *["_"] * 7, misc]))
+        lines.append("")
+    file.write(("\n".join(lines) + "\n").encode("utf-8", "surrogatepass"))
+
+
+WRITERS: dict[str, Writer] = {"text": write_text, "jsonl": write_jsonl, "conllu": write_conllu}
+
+
+class DocBinFiles:
+    """DocBins `name.spacy`, `name-2.spacy`, ... so that memory stays bounded."""
+
+    def __init__(self, path: Path, write: Callable[[Path, bytes], None]) -> None:
+        self.path = path
+        self.write = write
+        self.n_files = 0
+        self._begin()
+
+    def add(self, name: str, offset: int, doc: Doc) -> None:
+        doc.user_data["source"] = name
+        doc.user_data["offset"] = offset
+        self.docs.add(doc)
+        self.n_tokens += len(doc)
+        if self.n_tokens >= DOCBIN_TOKENS:
+            self.close()
+
+    def close(self) -> None:
+        """Write what has gathered; an empty file if there was nothing at all."""
+        if self.n_tokens or not self.n_files:
+            self.n_files += 1
+            suffix = "" if self.n_files == 1 else f"-{self.n_files}"
+            self.write(self.path.with_name(f"{self.path.stem}{suffix}{self.path.suffix}"), self.docs.to_bytes())
+            self._begin()
+
+    def _begin(self) -> None:
+        self.docs = DocBin(attrs=["SENT_START", "SPACY"], store_user_data=True)
+        self.n_tokens = 0

@@ -1,0 +1,122 @@
+"""`python -m spacy segment`: sentences of files, folders and standard input."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+
+import spacy
+import typer
+from rich.console import Console
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
+from spacy.cli._util import app
+from spacy.language import Language
+from spacy.tokens import Doc
+from wasabi import msg
+
+from ..errors import Errors
+from ..files import atomic_file, write_atomically
+from .inputs import STDIN, Source, expand, read_sources
+from .outputs import WRITERS, DocBinFiles
+
+FORMATS = (*WRITERS, "spacy")
+# A long text is segmented in blocks of about so many characters. The last sentence of a block waits for the next one.
+BLOCK = 500_000
+
+
+@app.command("segment")
+def segment_cli(
+    files: list[str] = typer.Argument(None, help="Files, folders or patterns; - or nothing for standard input"),
+    model: str | None = typer.Option(None, "--model", "-m", help="Pipeline to use instead of the embedded model"),
+    lang: str = typer.Option("xx", "--lang", "-l", help="Language of the tokenizer, with the embedded model"),
+    output_format: str = typer.Option("text", "--format", "-f", help=f"One of: {', '.join(FORMATS)}"),
+    output: Path | None = typer.Option(None, "--output", "-o", help="File to write; standard output if left out"),
+    threshold: float | None = typer.Option(None, help="Probability above which a sentence starts"),
+    newlines: str | None = typer.Option(None, help="model, ignore, hard or paragraph"),
+) -> None:
+    """Split texts into sentences, whatever their length, language and punctuation."""
+    try:
+        settings = {"threshold": threshold, "newlines": newlines}
+        nlp = load_pipeline(model, lang, {k: v for k, v in settings.items() if v is not None})
+        segment(nlp, expand(files or []), output_format, output)
+    except (ValueError, OSError, ImportError) as error:
+        msg.fail(" ".join(str(error).split()), exits=1)
+    except KeyboardInterrupt:
+        msg.fail("Stopped; nothing was written." if output else "Stopped.", exits=130)
+
+
+def load_pipeline(model: str | None, lang: str, settings: dict) -> Language:
+    """The embedded model in a blank pipeline, or a pipeline of the user's.
+
+    RAISES (ValueError): SEG133 if there is no such pipeline, or it sets no sentences.
+    """
+    try:
+        if model is None:
+            nlp = spacy.blank(lang)
+            nlp.add_pipe("sentence_segmenter", config=settings)
+        else:
+            override = {"components": {"sentence_segmenter": settings}} if settings else {}
+            nlp = spacy.load(model, config=override)
+    except (OSError, ImportError) as error:
+        raise ValueError(Errors.SEG133.format(name=model or lang, reason=error)) from error
+    nlp.max_length = sys.maxsize
+    return nlp
+
+
+def segment(nlp: Language, names: list[str], output_format: str, output: Path | None) -> None:
+    """Segment texts and write them; on an error or an interrupt the output file is left as it was.
+
+    RAISES (ValueError): SEG134 for an unknown format, or DocBin without a file; SEG131, SEG132.
+    """
+    if output_format not in FORMATS or (output_format == "spacy" and output is None):
+        raise ValueError(Errors.SEG134.format(formats=", ".join(FORMATS)))
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), TextColumn("{task.completed:,} characters"), TimeElapsedColumn())
+    with ExitStack() as stack:
+        bar = stack.enter_context(Progress(*columns, console=console, disable=not console.is_terminal, transient=True))
+        task = bar.add_task("")
+        if output_format == "spacy" and output is not None:
+            docbins = DocBinFiles(output, write_atomically)
+            write = docbins.add
+        else:
+            file: BinaryIO = stack.enter_context(atomic_file(output)) if output else sys.stdout.buffer
+            writer = WRITERS[output_format]
+
+            def write(name: str, offset: int, doc: Doc) -> None:
+                writer(file, name, offset, doc)
+
+        for source in read_sources(names):
+            bar.update(task, description="standard input" if source.name == STDIN else source.name)
+            for offset, doc in segment_source(nlp, source):
+                write(source.name, offset, doc)
+                bar.advance(task, len(doc.text))
+        if output_format == "spacy":
+            docbins.close()
+
+
+def segment_source(nlp: Language, source: Source) -> Iterator[tuple[int, Doc]]:
+    """Segment a text of any length in bounded memory.
+
+    YIELDS (tuple): Where a part starts in the text, and the part as a Doc; parts end with a sentence and tile the text.
+    """
+    offset, buffer = 0, ""
+    for part in source.parts:
+        buffer += part
+        while len(buffer) >= BLOCK:
+            doc = nlp(_cut(buffer, BLOCK))
+            # The last sentence may go on in the next part. If it is the only one, keep going all the same.
+            last = max((sent.start for sent in doc.sents), default=0)
+            done = doc[:last].as_doc() if last else doc
+            yield offset, done
+            offset += len(done.text)
+            buffer = buffer[len(done.text) :]
+    if buffer:
+        yield offset, nlp(buffer)
+
+
+def _cut(text: str, size: int) -> str:
+    """The first `size` characters, less what follows the last white space among them."""
+    block = text[:size]
+    end = len(block.rstrip()) if block[-1].isspace() else max((block.rfind(c) for c in " \n\t"), default=-1) + 1
+    return block[:end] if end > size // 2 else block

@@ -1,0 +1,67 @@
+"""Fixtures: a tiny random model, and texts of our own."""
+
+import pytest
+import spacy
+from spacy.language import Language
+from spacy.training import Example
+
+from spacy_segment.align import reference_doc
+
+TEXTS = [
+    ["The kettle is on.", "Nobody has put tea in the pot!", "Shall we wait?"],
+    ["Rain fell all night.", "By morning the path was gone.", "We took the boat."],
+    ["He said yes.", "She said no.", "They never spoke again."],
+    ["Wo ist der Hafen?", "Der Zug kommt um acht.", "Dann gehen wir zu Fuß."],
+]
+
+TINY_MODEL = {
+    "@architectures": "spacy_segment.SaT.v1",
+    "n_marks": 11,
+    "pretrained": None,
+    "encoder": {
+        "@architectures": "spacy_segment.BandedEncoder.v1",
+        "hidden_width": 32,
+        "embedding_width": 16,
+        "inner_width": 32,
+        "n_layers": 2,
+        "n_heads": 2,
+        "conv_width": 5,
+        "lookahead": 12,
+        "lookback": 8,
+        "dtype": "float32",
+    },
+}
+
+
+def make_examples(nlp: Language, texts: list[list[str]] = TEXTS) -> list[Example]:
+    """One Example per text, its sentences joined with a space."""
+    examples = []
+    for sentences in texts:
+        text, starts = "", []
+        for sentence in sentences:
+            text += " " if text else ""
+            starts.append(len(text))
+            text += sentence
+        examples.append(Example(nlp.make_doc(text), reference_doc(nlp.tokenizer, text, starts)))
+    return examples
+
+
+def make_tiny(lang: str = "xx", **settings) -> Language:
+    """A pipeline with a tiny model, initialised on TEXTS."""
+    nlp = spacy.blank(lang)
+    nlp.add_pipe("sentence_segmenter", config={"model": TINY_MODEL, **settings})
+    nlp.initialize(lambda: make_examples(nlp))
+    return nlp
+
+
+@pytest.fixture(scope="session")
+def trained() -> Language:
+    """A tiny model trained until it knows TEXTS by heart."""
+    spacy.util.fix_random_seed(0)
+    nlp = make_tiny()
+    examples = make_examples(nlp)
+    optimizer = nlp.resume_training()
+    optimizer.learn_rate = 0.01
+    for _ in range(80):
+        nlp.update(examples, sgd=optimizer)
+    return nlp
