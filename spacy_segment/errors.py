@@ -10,6 +10,9 @@ class Errors(metaclass=ErrorsWithCodes):
     # Input
     SEG100 = "Sentence starts must be ascending character offsets inside the text (0 to {length}), got {offset} at position {index}."
     SEG101 = "The Doc has no text that a boundary could be set in: expected a list of spaCy Doc objects, got {type}."
+    SEG110 = "There is nothing to read at '{path}'. Give files, folders or patterns of these formats: {formats} (or the same with .gz)."
+    SEG111 = "{path}, line {line}: {reason}"
+    SEG120 = "The logit of unit {index} is not a number: the model is broken, or its input was."
     SEG130 = "'{name}' left the sentence starts of a parsed Doc as they are: they belong to the parse. Put the component before the parser, or run it without one."
     SEG131 = "There is no file, folder or pattern '{path}' to read."
     SEG132 = "{path}, line {line}: {reason}. Expected UTF-8 text."
@@ -24,6 +27,7 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG300 = "Cannot read the model: {reason}. Expected a file or directory that this version of spacy_segment saved."
     SEG301 = "The weights do not fit the model. {problems}"
     SEG302 = "The model has no weights yet. Call nlp.initialize() or load a trained pipeline."
+    SEG310 = "Cannot load the encoder '{name}': {reason}. Give a directory with config.json, model.safetensors and tokenizer.json, or a name on the hub."
 
     # Training
     SEG400 = "The gold text and the predicted text of an Example differ, so gold sentence starts have no place: {reference!r} against {predicted!r}."

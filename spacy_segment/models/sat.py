@@ -31,7 +31,7 @@ def SaT(encoder: Model[list[Doc], list[PieceStates]], *, n_marks: int = 0, pretr
 
     Shape: list of Docs -> list of PieceStates with states (n_pieces, 1 + n_marks)
     """
-    head = Linear(nO=1 + n_marks, nI=encoder.get_dim("nO"), init_W=_zeros)
+    head = Linear(nO=1 + n_marks, nI=encoder.maybe_get_dim("nO"), init_W=_zeros)
     model: SaTModel = Model("sat", forward, init=init, layers=[encoder, head], attrs={"n_marks": n_marks})
     if pretrained is not None:
         load_weights(model, pretrained_path(pretrained).read_bytes())
@@ -62,6 +62,7 @@ def init(model: SaTModel, X: Any = None, Y: Any = None) -> None:
     """Give fresh weights to whatever has none."""
     encoder, head = model.layers
     encoder.initialize(X=X)
+    head.set_dim("nI", encoder.get_dim("nO"))
     if not head.has_param("W"):
         head.initialize()
 

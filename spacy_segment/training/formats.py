@@ -1,38 +1,224 @@
+"""Gold sentences in files: JSONL, CoNLL-U, one sentence per line, DocBin. Bad records are named, never dropped."""
+
 import glob
 import gzip
 import json
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from spacy.tokens import DocBin
+from spacy.vocab import Vocab
+
+from ..align import sent_start_offsets
+from ..errors import Errors
+from ..text import code_points, is_kind
 
 
 @dataclass(frozen=True)
 class Record:
+    """A document with gold sentences.
+
+    starts (list of int): Character offsets at which segments start, ascending; segments tile the text.
+    """
+
     text: str
-    starts: list
+    starts: list[int]
     id: str
     lang: str
 
 
-def find_files(paths):
-    paths = [paths] if isinstance(paths, (str, Path)) else paths
-    out = []
-    for p in paths:
-        out += [Path(x) for x in sorted(glob.glob(str(p)))]
-    return out
+Lines = Iterator[tuple[int, str]]
 
 
-def read_records(path, vocab=None):
-    with gzip.open(path, "rt", encoding="utf8") as f:
-        for line in f:
-            o = json.loads(line)
-            text, starts, end = o["text"], [], 0
-            for s, e in o["sents"]:
-                gap = text[end:s]
-                if gap.strip():
-                    starts.append(end + len(gap) - len(gap.lstrip()))
-                starts.append(s)
-                end = e
-            tail = text[end:]
-            if tail.strip():
-                starts.append(end + len(tail) - len(tail.lstrip()))
-            yield Record(text, starts, o["id"], o["lang"])
+def find_files(paths: str | Path | list[str] | list[Path]) -> list[Path]:
+    """Files, folders (files of known formats below) and patterns -> files, sorted within each, each once.
+
+    RAISES (ValueError): SEG110 if nothing is there.
+    """
+    found: dict[Path, None] = {}
+    for path in [paths] if isinstance(paths, str | Path) else paths:
+        if Path(path).is_dir():
+            files = [p for p in sorted(Path(path).rglob("*")) if _format(p) is not None]
+        else:
+            files = [Path(p) for p in sorted(glob.glob(str(path), recursive=True)) if Path(p).is_file()]
+        if not files:
+            raise ValueError(Errors.SEG110.format(path=path, formats=", ".join(READERS)))
+        found.update(dict.fromkeys(files))
+    return list(found)
+
+
+def read_records(path: Path, vocab: Vocab | None = None) -> Iterator[Record]:
+    """Read the documents of a file; its format follows from its name, `.gz` is unpacked.
+
+    vocab (Vocab or None): Vocabulary for a DocBin.
+    RAISES (ValueError): SEG110 for an unknown format; SEG111 naming file, line and reason.
+    """
+    kind = _format(path)
+    if kind is None:
+        raise ValueError(Errors.SEG110.format(path=path, formats=", ".join(READERS)))
+    if kind == ".spacy":
+        yield from read_docbin(path, vocab)
+        return
+    number = 1
+    try:
+        opened = gzip.open(path, "rb") if path.name.endswith(".gz") else open(path, "rb")
+        with opened as file:
+
+            def lines() -> Lines:
+                nonlocal number
+                for number, line in enumerate(file, start=1):
+                    yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+
+            yield from READERS[kind](lines(), path)
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise bad_record(path, number, error) from error
+
+
+def read_jsonl(lines: Lines, path: Path) -> Iterator[Record]:
+    """One document per line: "text", "sents" as [[start, end], ...], and if you like "id" and "lang".
+
+    Text between and around the spans becomes segments of its own.
+    """
+    for number, line in lines:
+        if not line.strip():
+            continue
+        try:
+            data = json.loads(line)
+            text, spans = data["text"], data["sents"]
+            starts = tile(text, [(start, end) for start, end in spans])
+        except (ValueError, KeyError, TypeError) as error:
+            reason = f"no key {error}" if isinstance(error, KeyError) else error
+            raise bad_record(path, number, reason) from error
+        yield Record(text, starts, str(data.get("id", number)), str(data.get("lang", "xx")))
+
+
+def tile(text: str, spans: list[tuple[int, int]]) -> list[int]:
+    """Starts of the spans and of the text between them that is not white space.
+
+    RAISES (ValueError): If spans overlap, descend, are empty or leave the text.
+    """
+    starts, previous = [], 0
+    for start, end in [*spans, (len(text), len(text))]:
+        if not previous <= start <= end <= len(text) or (start == end < len(text)):
+            raise ValueError(f"span [{start}, {end}] overlaps, is empty or leaves the text of {len(text)} characters")
+        gap = text[previous:start]
+        if gap.strip():
+            starts.append(previous + len(gap) - len(gap.lstrip()))
+        if start < end:
+            starts.append(start)
+        previous = end
+    return starts
+
+
+def read_conllu(lines: Lines, path: Path) -> Iterator[Record]:
+    """Universal Dependencies: "# newdoc" begins a document, "# newpar" stands for a newline before the sentence.
+
+    The text of a sentence is "# text", or its tokens. Between sentences stands a space, unless the last token says
+    SpaceAfter=No.
+    """
+    text, starts, name = "", [], path.stem
+    glue = ""
+    for number, comments, tokens in _sentences(lines, path):
+        if "newdoc" in comments and text:
+            yield Record(text, starts, name, _lang(path))
+            text, starts, glue = "", [], ""
+        name = comments.get("newdoc") or name
+        surface = "".join(word + space for word, space in tokens)
+        sentence = comments.get("text", surface).strip()
+        if "".join(sentence.split()) != "".join(surface.split()):
+            raise bad_record(path, number, f"'# text = {sentence[:40]}' does not match the tokens '{surface[:40]}'")
+        if text:
+            text += "\n" if "newpar" in comments else glue
+        starts.append(len(text))
+        text += sentence
+        glue = tokens[-1][1]
+    if text:
+        yield Record(text, starts, name, _lang(path))
+
+
+def _sentences(lines: Lines, path: Path) -> Iterator[tuple[int, dict[str, str], list[tuple[str, str]]]]:
+    """Number of the first line, comments, and (word, space after it) of every sentence."""
+    comments: dict[str, str] = {}
+    tokens: list[tuple[str, str]] = []
+    first, inside_until = 1, 0
+    for number, line in lines:
+        if line.startswith("#"):
+            key, _, value = line[1:].partition("=")
+            comments[key.strip().removesuffix(" id")] = value.strip()
+        elif line.strip():
+            fields = line.split("\t")
+            if len(fields) != 10:
+                raise bad_record(path, number, f"a token line has 10 columns, this one {len(fields)}")
+            ident = fields[0]
+            if "." in ident or (ident.isdigit() and int(ident) <= inside_until):
+                continue
+            if "-" in ident:
+                inside_until = int(ident.split("-")[1])
+            first = first if tokens else number
+            tokens.append((fields[1], "" if "SpaceAfter=No" in fields[9] else " "))
+        elif tokens:
+            yield first, comments, tokens
+            comments, tokens, inside_until = {}, [], 0
+    if tokens:
+        yield first, comments, tokens
+
+
+def read_lines(lines: Lines, path: Path) -> Iterator[Record]:
+    """One sentence per line, an empty line between documents. Sentences are joined with a space, but with nothing
+    after a character of a script without spaces.
+    """
+    text, starts, n_docs = "", [], 0
+    for _, line in lines:
+        sentence = line.strip()
+        if sentence:
+            if text and not is_kind(code_points(text[-1]), "unspaced")[0]:
+                text += " "
+            starts.append(len(text))
+            text += sentence
+        elif text:
+            yield Record(text, starts, f"{path.stem}-{n_docs}", _lang(path))
+            text, starts, n_docs = "", [], n_docs + 1
+    if text:
+        yield Record(text, starts, f"{path.stem}-{n_docs}", _lang(path))
+
+
+def read_docbin(path: Path, vocab: Vocab | None) -> Iterator[Record]:
+    """spaCy's own format; Docs need sentence starts.
+
+    RAISES (ValueError): SEG111 with the number of the Doc as the line.
+    """
+    vocab = vocab or Vocab()
+    try:
+        docs = DocBin().from_disk(path).get_docs(vocab)
+        for number, doc in enumerate(docs, start=1):
+            if len(doc) and not doc.has_annotation("SENT_START"):
+                raise bad_record(path, number, "the Doc has no sentence starts")
+            yield Record(doc.text, sent_start_offsets(doc).tolist(), f"{path.stem}-{number}", vocab.lang or "xx")
+    except (OSError, EOFError, zlib.error, TypeError, KeyError) as error:
+        raise bad_record(path, 1, f"not a DocBin ({type(error).__name__}: {error})") from error
+
+
+def bad_record(path: Path, line: int, reason: object) -> ValueError:
+    """RETURNS (ValueError): SEG111, to be raised."""
+    return ValueError(Errors.SEG111.format(path=path, line=line, reason=" ".join(str(reason).split())))
+
+
+READERS: dict[str, Callable[..., Iterator[Record]]] = {
+    ".jsonl": read_jsonl,
+    ".conllu": read_conllu,
+    ".txt": read_lines,
+    ".spacy": read_docbin,
+}
+
+
+def _format(path: Path) -> str | None:
+    suffix = Path(path.name.removesuffix(".gz")).suffix
+    return suffix if suffix in READERS else None
+
+
+def _lang(path: Path) -> str:
+    """Language by the custom of treebank files: `en_ewt-ud-dev.conllu` is English."""
+    code = path.name.split("_")[0].split(".")[0].split("-")[0]
+    return code if 2 <= len(code) <= 3 and code.isalpha() and code.islower() else "xx"
