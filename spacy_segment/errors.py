@@ -22,6 +22,8 @@ class Errors(metaclass=ErrorsWithCodes):
     # Configuration
     SEG200 = "'{name}' must be {expected}, got {value!r}."
     SEG201 = "The pretrained sentence model was asked for ('{name}'), but the package holds none of that name. It holds: {names}."
+    SEG210 = "Corruptions are given as names (with weights of at least 0, not all 0), got {given}. Known: {known}."
+    SEG211 = "A mixture needs documents with sentences and at least one length of crops; found none at {path}."
 
     # Model files
     SEG300 = "Cannot read the model: {reason}. Expected a file or directory that this version of spacy_segment saved."

@@ -1,40 +1,60 @@
-"""placeholder"""
-from collections import defaultdict
+"""Scorers: figures of merit over Examples."""
 
-import numpy as np
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from statistics import fmean
+from typing import Any
+
 from spacy.scorer import Scorer
+from spacy.tokens import Doc
+from spacy.training import Example
 
 from .align import sent_start_offsets
+from .metrics import PRF, count
+
+# Where corpus readers and augmenters leave what an Example belongs to: `reference.user_data[...]`.
+CORPUS = ("spacy_segment", "corpus")
+CONDITION = ("spacy_segment", "condition")
 
 
-def make_sentence_scorer():
+def make_sentence_scorer() -> Callable[..., dict[str, Any]]:
+    """Factory of `sentence_score`, for the registry."""
     return sentence_score
 
 
-def _f(c):
-    tp, fp, fn = c
-    return 2 * tp / max(1, 2 * tp + fp + fn)
+def sentence_score(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+    """What spaCy reports of sentences (both ends right), and boundary precision, recall and F1.
 
-
-def sentence_score(examples, **kwargs):
-    examples = list(examples)
-    kwargs.setdefault("has_annotation", lambda doc: doc.has_annotation("SENT_START"))
-    results = Scorer.score_spans(examples, "sents", **kwargs)
+    RETURNS (dict): `sents_p`, `sents_r`, `sents_f`; `sents_boundary_p`, `sents_boundary_r`, `sents_boundary_f` over all
+        boundaries; `sents_boundary_macro_f`, the mean over conditions of the mean over corpora, and
+        `sents_boundary_f_per_condition`, `sents_boundary_f_per_corpus`, as far as the readers named corpora and
+        conditions. All None if no reference has sentence starts.
+    """
+    examples = [eg for eg in examples if _has_sents(eg.reference)]
+    results = Scorer.score_spans(examples, "sents", has_annotation=_has_sents, **kwargs)
     results.pop("sents_per_type", None)
-    total = np.zeros(3)
-    groups = defaultdict(lambda: defaultdict(lambda: np.zeros(3)))
-    for eg in examples:
-        r, p = set(sent_start_offsets(eg.reference)[1:].tolist()), set(sent_start_offsets(eg.predicted)[1:].tolist())
-        c = np.array([len(r & p), len(p - r), len(r - p)])
-        total += c
-        data = eg.reference.user_data
-        groups[data.get(("spacy_segment", "condition"), "")][data.get(("spacy_segment", "corpus"), "")] += c
-    per = {cond: float(np.mean([_f(c) for c in g.values()])) for cond, g in groups.items()}
-    results.update(
-        sents_boundary_f=_f(total),
-        sents_boundary_p=total[0] / max(1, total[0] + total[1]),
-        sents_boundary_r=total[0] / max(1, total[0] + total[2]),
-        sents_boundary_macro_f=float(np.mean(list(per.values()))),
-        sents_boundary_f_per_condition=per,
-    )
-    return results
+    groups: dict[str, dict[str, PRF]] = defaultdict(lambda: defaultdict(PRF))
+    for example in examples:
+        data = example.reference.user_data
+        reference, hypothesis = (sent_start_offsets(doc)[1:].tolist() for doc in (example.reference, example.predicted))
+        groups[data.get(CONDITION, "")][data.get(CORPUS, "")] += count(reference, hypothesis)
+    total = sum((prf for group in groups.values() for prf in group.values()), PRF())
+    per_condition = {name: fmean(prf.fscore for prf in group.values()) for name, group in groups.items()}
+    per_corpus = {
+        " ".join(filter(None, (corpus, condition))): {"p": prf.precision, "r": prf.recall, "f": prf.fscore}
+        for condition, group in groups.items()
+        for corpus, prf in group.items()
+    }
+    return {
+        **results,
+        "sents_boundary_p": total.precision if groups else None,
+        "sents_boundary_r": total.recall if groups else None,
+        "sents_boundary_f": total.fscore if groups else None,
+        "sents_boundary_macro_f": fmean(per_condition.values()) if groups else None,
+        "sents_boundary_f_per_condition": per_condition,
+        "sents_boundary_f_per_corpus": per_corpus,
+    }
+
+
+def _has_sents(doc: Doc) -> bool:
+    return doc.has_annotation("SENT_START")

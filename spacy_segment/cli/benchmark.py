@@ -17,9 +17,10 @@ from spacy.cli._util import app
 from wasabi import msg
 
 from ..files import write_atomically
-from ..metrics import PRF
+from ..metrics import PRF, count
 from ..training.corruption import CONDITIONS
 from ..training.formats import Record, find_files, read_records
+from ..training.readers import corpus_name
 from .peers import MAKERS, Splitter, make_splitter, splitter_version
 
 # On no treebank may a rule-based splitter be better by more than this.
@@ -44,8 +45,8 @@ class Result:
         gold, found = sorted(set(reference) | {0}), sorted(set(predicted) | {0})
         gold_spans = set(zip(gold, [*gold[1:], len(text)], strict=True))
         found_spans = set(zip(found, [*found[1:], len(text)], strict=True))
-        self.boundaries += _count(set(gold[1:]), set(found[1:]))
-        self.sentences += _count(gold_spans, found_spans)
+        self.boundaries += count(set(gold[1:]), set(found[1:]))
+        self.sentences += count(gold_spans, found_spans)
         self.characters += len(text)
 
 
@@ -88,7 +89,7 @@ def run_sentences(
         records = list(_take(read_records(path), limit))
         if not records:
             continue
-        corpus = f"{path.parent.name}/{path.name.split('.')[0]}"
+        corpus = corpus_name(path)
         for system in systems:
             splitter = make_splitter(system, records[0].lang)
             if splitter is None:
@@ -195,11 +196,6 @@ def _speed(results: Results, condition: str, system: str) -> str:
     chosen = [r for (_, c, s), r in results.items() if c == condition and s == system]
     seconds = sum(r.seconds for r in chosen)
     return f"{sum(r.characters for r in chosen) / seconds:,.0f}" if seconds else "-"
-
-
-def _count(reference: set, predicted: set) -> PRF:
-    right = len(reference & predicted)
-    return PRF(tp=right, fp=len(predicted) - right, fn=len(reference) - right)
 
 
 def _take(records: Iterable[Record], limit: int) -> Iterable[Record]:

@@ -1,51 +1,108 @@
+"""Corruptions as spaCy augmenters, to be named in the config of a corpus reader."""
+
+from collections.abc import Callable, Iterator
+
 import numpy as np
-from spacy.tokens import Doc
+from spacy.language import Language
 from spacy.training import Example
 
 from ..align import reference_doc, sent_start_offsets
-from . import corruption as C
+from ..errors import Errors
+from ..loss import MARKS
+from ..scorers import CONDITION
+from .corruption import CONDITIONS, CORRUPTIONS, Corrupted
 
-MIX = {
-    "clean": lambda t, s, r: C.clean(t, s), "flat": lambda t, s, r: C.flat(t, s), "corrupted": lambda t, s, r: C.corrupted(t, s),
-    "unpunctuated": lambda t, s, r: C.unpunctuated(t, s), "lower": lambda t, s, r: C.Corrupted(C.lower(t), s),
-    "social": C.social, "wrapped": C.wrapped, "space_loss": C.space_loss, "partial": C.partial, "noise": C.noise,
-}
-
-
-def make_example(nlp, text, starts, marks=None, source=None, condition=None):
-    reference = reference_doc(nlp.tokenizer, text, starts.tolist() if hasattr(starts, "tolist") else starts)
-    if marks is not None:
-        reference.user_data[("spacy_segment", "marks")] = marks
-    if source is not None:
-        reference.user_data[("spacy_segment", "corpus")] = source
-    if condition is not None:
-        reference.user_data[("spacy_segment", "condition")] = condition
-    return Example(nlp.tokenizer(text), reference)
+Augmenter = Callable[[Language, Example], Iterator[Example]]
 
 
-def corruption_mix(weights: dict[str, float], seed: int = 0):
-    rng = np.random.default_rng(seed)
+def make_example(nlp: Language, changed: Corrupted, data: dict | None = None) -> Example:
+    """Make an Example of a text with gold sentence starts.
+
+    data (dict or None): `user_data` of the reference, such as the name of its corpus.
+    RAISES (ValueError): SEG100.
+    """
+    reference = reference_doc(nlp.tokenizer, changed.text, np.asarray(changed.starts).tolist())
+    reference.user_data.update(data or {})
+    if changed.marks is not None:
+        reference.user_data[MARKS] = changed.marks
+    return Example(nlp.tokenizer(changed.text), reference)
+
+
+def corruption_mix(weights: dict[str, float], seed: int = 0) -> Augmenter:
+    """Corrupt every text in one of several ways.
+
+    weights (dict): Name of a corruption (`corruption.CORRUPTIONS`) -> how often, relative to the others.
+    RAISES (ValueError): SEG210 for an unknown name or a negative weight.
+    """
     names = list(weights)
-    p = np.array([weights[n] for n in names], dtype=float)
-    p /= p.sum()
+    if not names or not set(names) <= set(CORRUPTIONS) or min(weights.values()) < 0 or not sum(weights.values()):
+        raise ValueError(Errors.SEG210.format(given=weights, known=", ".join(CORRUPTIONS)))
+    p = np.asarray([weights[name] for name in names], dtype=np.float64)
+    rng = np.random.default_rng(seed)
 
-    def augment(nlp, example):
-        name = names[rng.choice(len(names), p=p)]
-        ref = example.reference
-        c = MIX[name](ref.text, sent_start_offsets(ref), rng)
-        if not c.text.strip():
+    def augment(nlp: Language, example: Example) -> Iterator[Example]:
+        reference = example.reference
+        name = names[rng.choice(len(names), p=p / p.sum())]
+        changed = CORRUPTIONS[name](reference.text, sent_start_offsets(reference), rng)
+        if changed.text.strip():
+            yield make_example(nlp, changed, reference.user_data)
+        else:
             yield example
-            return
-        yield make_example(nlp, c.text, c.starts, c.marks, ref.user_data.get(("spacy_segment", "corpus")))
 
     return augment
 
 
-def conditions(names: list[str] = ["clean", "flat", "corrupted"]):
-    def augment(nlp, example):
-        ref = example.reference
-        for name in names:
-            c = C.CONDITIONS[name](ref.text, sent_start_offsets(ref))
-            yield make_example(nlp, c.text, c.starts, None, ref.user_data.get(("spacy_segment", "corpus")), name)
+def conditions(names: list[str] | None = None) -> Augmenter:
+    """Every text under every condition of the benchmark, for a dev corpus.
+
+    names (list of str or None): Some of "clean", "flat", "corrupted"; None for all.
+    RAISES (ValueError): SEG210 for an unknown name.
+    """
+    chosen = list(CONDITIONS) if names is None else names
+    if not chosen or not set(chosen) <= set(CONDITIONS):
+        raise ValueError(Errors.SEG210.format(given=names, known=", ".join(CONDITIONS)))
+
+    def augment(nlp: Language, example: Example) -> Iterator[Example]:
+        reference = example.reference
+        for name in chosen:
+            changed = CONDITIONS[name](reference.text, sent_start_offsets(reference))
+            data = {**reference.user_data, CONDITION: name}
+            yield make_example(nlp, Corrupted(changed.text, changed.starts), data)
 
     return augment
+
+
+def speech_like(level: float = 1.0, seed: int = 0) -> Augmenter:
+    """No punctuation, no newlines, lower case, with probability `level`."""
+    return _sometimes("corrupted", level, seed)
+
+
+def social_media_like(level: float = 1.0, seed: int = 0) -> Augmenter:
+    """Punctuation lost or repeated, case lost, with probability `level`."""
+    return _sometimes("social", level, seed)
+
+
+def newline_loss(level: float = 1.0, seed: int = 0) -> Augmenter:
+    """Newlines become spaces, with probability `level`."""
+    return _sometimes("flat", level, seed)
+
+
+def space_loss(level: float = 1.0, seed: int = 0) -> Augmenter:
+    """Half of the spaces between sentences lost, with probability `level`."""
+    return _sometimes("space_loss", level, seed)
+
+
+def short_inputs(level: float = 1.0, seed: int = 0) -> Augmenter:
+    """A geometric number of sentences instead of the whole text, with probability `level`."""
+    return _sometimes("short", level, seed)
+
+
+def char_noise(level: float = 1.0, seed: int = 0) -> Augmenter:
+    """Letters lost, with probability `level`."""
+    return _sometimes("noise", level, seed)
+
+
+def _sometimes(name: str, level: float, seed: int) -> Augmenter:
+    if not 0 <= level <= 1:
+        raise ValueError(Errors.SEG200.format(name="level", expected="a probability", value=level))
+    return corruption_mix({name: level, "clean": 1 - level}, seed)

@@ -1,170 +1,241 @@
-"""Pure functions text + sentence starts -> corrupted text + moved starts (+ the marks that were lost)."""
+"""What happens to text on its way to us: newlines, punctuation, casing and spaces get lost.
+
+Pure functions of a text and its sentence starts. Starts move along with the characters they stand at.
+"""
 
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from thinc.types import Ints1d, Ints2d
 
 from ..text import TABLE_SIZE, code_points, is_kind
 
-MARKS = ("stop", "comma", "question", "exclamation", "colon", "semicolon", "quote", "bracket", "dash", "other")
+# Families of punctuation marks. The class of a mark is its place here plus 1; 0 is "no mark". Trained weights depend on
+# the order.
 FAMILIES = {
-    "stop": ".。．｡।॥۔።။។։᙮…‥‽⸮྾།༎", "comma": ",，、،՝፣၊", "question": "?？؟՞፧;", "exclamation": "!！¡՜",
-    "colon": ":：፡፥", "semicolon": ";；؛፤", "quote": "\"'«»“”‘’„‚‹›「」『』`´", "bracket": "()[]{}（）［］【】〈〉《》",
+    "stop": ".。．｡।॥۔።။។։᙮…‥‽⸮྾།༎",
+    "comma": ",，、،՝፣၊",
+    "question": "?？؟՞፧;",
+    "exclamation": "!！¡՜",
+    "colon": ":：፡፥",
+    "semicolon": ";；؛፤",
+    "quote": "\"'«»“”‘’„‚‹›「」『』`´",
+    "bracket": "()[]{}（）［］【】〈〉《》",
     "dash": "-–—―‐‑‒〜～・",
+    "other": "",
 }
-RANK = np.array([0, 9, 6, 10, 8, 7, 7.5, 2, 3, 4, 1])
+# Where several marks were lost at one place, the strongest counts.
+STRENGTH = {"other": 1, "quote": 2, "bracket": 3, "dash": 4, "comma": 6, "semicolon": 7, "colon": 8, "stop": 9}
+STRENGTH |= {"question": 10, "exclamation": 10}
+NEWLINES = {ord(c): " " for c in "\r\n\x0b\x0c\x85\u2028\u2029"}
+SENTENCE_MARKS = ("stop", "comma", "question", "exclamation")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Corrupted:
+    """A corrupted text.
+
+    starts (Ints1d): Offsets of sentence starts, ascending; a sentence of which nothing is left has none.
+    marks (Ints2d or None): (n, 2): offset where the text before a lost mark ends, class of the mark. None if
+        nobody kept count.
+    """
+
     text: str
-    starts: np.ndarray
-    marks: np.ndarray | None = None
+    starts: Ints1d
+    marks: Ints2d | None = None
 
 
-@cache
-def mark_classes():
-    table = np.zeros(TABLE_SIZE, dtype=np.int8)
-    for i in range(TABLE_SIZE):
-        if unicodedata.category(chr(i))[0] == "P":
-            table[i] = len(MARKS)
-    for k, name in enumerate(MARKS[:-1], start=1):
-        for c in FAMILIES[name]:
-            table[ord(c)] = k
-    return table
-
-
-def classes(points):
-    return np.where(points < TABLE_SIZE, mark_classes()[np.minimum(points, TABLE_SIZE - 1)], 0)
-
-
-def to_text(points):
-    return points.astype(np.uint32).tobytes().decode("utf-32-le", "surrogatepass")
-
-
-def flatten(text):
-    for c in "\r\n\x0b\x0c\x85\u2028\u2029":
-        text = text.replace(c, " ")
-    return text
-
-
-def lower(text):
-    low = text.lower()
-    return low if len(low) == len(text) else "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
-
-
-def remove(text, starts, gone):
-    """Remove characters; collapse the white space runs that this joins; move starts and note lost marks."""
-    points = code_points(text)
-    cls = classes(points)
-    gone = np.asarray(gone, bool)
-    kept = np.flatnonzero(~gone)
-    space = is_kind(points[kept], "space")
-    joined = space & np.concatenate([[True], space[:-1]])
-    kept = kept[~joined]
-    if len(kept) and is_kind(points[kept[-1:]], "space")[0]:
-        kept = kept[:-1]
-    new = to_text(points[kept])
-    is_text = ~is_kind(points[kept], "space")
-    text_places = np.flatnonzero(is_text)
-    moved = np.searchsorted(kept[text_places], starts)
-    moved = text_places[np.unique(moved[moved < len(text_places)])]
-    lost = np.flatnonzero(gone & (cls > 0))
-    marks = np.zeros((0, 2), dtype=np.int64)
-    if len(lost) and len(text_places):
-        before = np.searchsorted(kept[text_places], lost) - 1
-        ok = before >= 0
-        lost, before = lost[ok], before[ok]
-        n = len(points)
-        glued = np.array([0 < i < n - 1 and not gone[i - 1] and not gone[i + 1] for i in lost], bool) if len(lost) else np.zeros(0, bool)
-        if len(lost):
-            glued &= ~is_kind(points[np.maximum(lost - 1, 0)], "space") & ~is_kind(points[np.minimum(lost + 1, n - 1)], "space")
-            glued &= ~is_kind(points[np.minimum(lost + 1, n - 1)], "unspaced")
-        lost, before = lost[~glued], before[~glued]
-        best = np.zeros(len(text_places), dtype=np.int64)
-        order = np.argsort(RANK[cls[lost]], kind="stable")
-        best[before[order]] = cls[lost[order]]
-        where = np.flatnonzero(best)
-        marks = np.stack([text_places[where] + 1, best[where]], axis=1)
-    return Corrupted(new, moved, marks)
-
-
-def strip_punctuation(text, starts):
-    return remove(text, starts, classes(code_points(text)) > 0)
-
-
-def clean(text, starts):
+def clean(text: str, starts: Ints1d) -> Corrupted:
+    """The text as it is."""
     return Corrupted(text, np.asarray(starts, dtype=np.int64))
 
 
-def flat(text, starts):
-    return Corrupted(flatten(text), np.asarray(starts, dtype=np.int64))
+def flat(text: str, starts: Ints1d) -> Corrupted:
+    """Newlines become spaces, one for one."""
+    return clean(text.translate(NEWLINES), starts)
 
 
-def corrupted(text, starts):
-    c = strip_punctuation(flatten(text), starts)
-    return Corrupted(lower(c.text), c.starts, c.marks)
+def corrupted(text: str, starts: Ints1d) -> Corrupted:
+    """Flat, lower-cased, all punctuation removed: what speech recognition gives."""
+    stripped = unpunctuated(*_pair(flat(text, starts)))
+    return Corrupted(lower_case(stripped.text), stripped.starts, stripped.marks)
 
 
-def unpunctuated(text, starts):
-    return strip_punctuation(text, starts)
+CONDITIONS: dict[str, Callable[[str, Ints1d], Corrupted]] = {"clean": clean, "flat": flat, "corrupted": corrupted}
 
 
-def partial(text, starts, rng, p=0.5):
+def unpunctuated(text: str, starts: Ints1d) -> Corrupted:
+    """All punctuation (Unicode category P) removed; white space that this joins becomes a single space or newline."""
+    return remove(text, starts, mark_classes(code_points(text)) > 0)
+
+
+def lower(text: str, starts: Ints1d) -> Corrupted:
+    """Lower-cased."""
+    return clean(lower_case(text), starts)
+
+
+def partial(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0.5) -> Corrupted:
+    """Every punctuation mark removed with probability `p`."""
     points = code_points(text)
-    return remove(text, starts, (classes(points) > 0) & (rng.random(len(points)) < p))
+    return remove(text, starts, (mark_classes(points) > 0) & (rng.random(len(points)) < p))
 
 
-def noise(text, starts, rng, p=0.02):
-    points = code_points(text)
-    gone = (rng.random(len(points)) < p) & ~is_kind(points, "space") & (classes(points) == 0)
-    gone[np.asarray(starts, dtype=np.int64)] = False
-    c = remove(text, starts, gone)
-    return Corrupted(c.text, c.starts)
-
-
-def space_loss(text, starts, rng, p=0.5):
-    points = code_points(text)
-    gone = np.zeros(len(points), bool)
-    for s in np.asarray(starts)[1:]:
-        if rng.random() < p:
-            i = s - 1
-            while i >= 0 and text[i].isspace():
-                gone[i] = True
-                i -= 1
+def lose_spaces(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0.5) -> Corrupted:
+    """The white space between two sentences lost with probability `p`."""
+    space = is_kind(code_points(text), "space")
+    gone = np.zeros(len(text), dtype=bool)
+    for start in np.asarray(starts)[1:][rng.random(len(starts[1:])) < p].tolist():
+        while start > 0 and space[start - 1]:
+            start -= 1
+            gone[start] = True
     kept = np.flatnonzero(~gone)
-    return Corrupted(to_text(points[kept]), np.searchsorted(kept, starts))
+    return Corrupted(to_text(code_points(text)[kept]), np.searchsorted(kept, starts))
 
 
-def wrapped(text, starts, rng):
+def lose_characters(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0.02) -> Corrupted:
+    """Letters dropped with probability `p` (the first one of a sentence never): typing and recognition errors."""
+    points = code_points(text)
+    gone = (rng.random(len(points)) < p) & ~is_kind(points, "space") & (mark_classes(points) == 0)
+    gone[np.asarray(starts, dtype=np.int64)] = False
+    return clean(*_pair(remove(text, starts, gone)))
+
+
+def wrap(text: str, starts: Ints1d, rng: np.random.Generator) -> Corrupted:
+    """Newlines that mean nothing: lines broken at a random width, most true newlines turned into spaces."""
     width = int(rng.integers(30, 90))
-    out, column = list(text), 0
-    for i, c in enumerate(out):
+    characters, column = list(text), 0
+    for i, character in enumerate(characters):
         column += 1
-        if c == " " and column >= width:
-            out[i] = "\n"
-            column = 0
-        elif c == "\n":
-            out[i] = " " if rng.random() < 0.7 else "\n"
-    return Corrupted("".join(out), np.asarray(starts, dtype=np.int64))
+        if character == " " and column >= width:
+            characters[i], column = "\n", 0
+        elif character == "\n" and rng.random() < 0.7:
+            characters[i] = " "
+    return clean("".join(characters), starts)
 
 
-def social(text, starts, rng):
-    c = Corrupted(text, np.asarray(starts, dtype=np.int64))
+def social(text: str, starts: Ints1d, rng: np.random.Generator) -> Corrupted:
+    """Social-media-like: half lose their punctuation, the others repeat marks and lose some spaces; half lose case.
+
+    Frohmann et al. (2024), section 3.2.
+    """
     if rng.random() < 0.5:
-        c = strip_punctuation(c.text, c.starts)
+        changed = unpunctuated(text, starts)
     else:
-        points = code_points(c.text)
-        cls = classes(points)
-        repeat = np.where((cls > 0) & (cls <= 4) & (rng.random(len(points)) < 0.3), rng.geometric(0.5, len(points)), 1)
-        place = np.concatenate([[0], np.cumsum(repeat)])
-        c = Corrupted(to_text(np.repeat(points, repeat)), place[c.starts])
-        c = space_loss(c.text, c.starts, rng, 0.1)
+        repeated = repeat_marks(text, starts, rng)
+        changed = lose_spaces(*_pair(repeated), rng, 0.1)
     if rng.random() < 0.5:
-        c = Corrupted(lower(c.text), c.starts, c.marks)
-    return c
+        changed = Corrupted(lower_case(changed.text), changed.starts, changed.marks)
+    return changed
 
 
-CONDITIONS = {"clean": clean, "flat": flat, "corrupted": corrupted}
+def repeat_marks(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0.3) -> Corrupted:
+    """Sentence marks and commas repeated, each with probability `p`, a geometric number of times."""
+    points = code_points(text)
+    classes = mark_classes(points)
+    repeatable = np.isin(classes, [1 + list(FAMILIES).index(name) for name in SENTENCE_MARKS])
+    times = np.where(repeatable & (rng.random(len(points)) < p), rng.geometric(0.5, len(points)), 1)
+    places = np.concatenate([[0], np.cumsum(times)])
+    return Corrupted(to_text(np.repeat(points, times)), places[np.asarray(starts, dtype=np.int64)])
+
+
+def shorten(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0.5) -> Corrupted:
+    """A short input: a geometric number of sentences out of the middle."""
+    starts = np.asarray(starts, dtype=np.int64)
+    first = int(rng.integers(max(1, len(starts))))
+    last = first + int(rng.geometric(p))
+    begin = int(starts[first]) if len(starts) else 0
+    end = int(starts[last]) if last < len(starts) else len(text)
+    return Corrupted(text[begin:end].rstrip(), starts[first:last] - begin)
+
+
+# Corruptions by name, for a mix of them.
+CORRUPTIONS: dict[str, Callable[[str, Ints1d, np.random.Generator], Corrupted]] = {
+    "clean": lambda text, starts, rng: clean(text, starts),
+    "flat": lambda text, starts, rng: flat(text, starts),
+    "corrupted": lambda text, starts, rng: corrupted(text, starts),
+    "unpunctuated": lambda text, starts, rng: unpunctuated(text, starts),
+    "lower": lambda text, starts, rng: lower(text, starts),
+    "partial": partial,
+    "social": social,
+    "wrapped": wrap,
+    "space_loss": lose_spaces,
+    "noise": lose_characters,
+    "short": shorten,
+}
+
+
+def remove(text: str, starts: Ints1d, gone: np.ndarray) -> Corrupted:
+    """Remove characters. Of white space that this joins the first character stays, at the ends none.
+
+    gone (ndarray): Booleans, (len(text),).
+    RETURNS (Corrupted): With the marks among the removed characters. Marks inside a word, with letters glued to both
+        sides, do not count.
+    """
+    points = code_points(text)
+    kept = np.flatnonzero(~gone)
+    space = is_kind(points[kept], "space")
+    kept = kept[~(space & np.concatenate([[True], space[:-1]]))]
+    if len(kept) and is_kind(points[kept[-1:]], "space")[0]:
+        kept = kept[:-1]
+    words = np.flatnonzero(~is_kind(points[kept], "space"))  # places in the new text
+    following = np.searchsorted(kept[words], starts)
+    moved = words[np.unique(following[following < len(words)])]
+    return Corrupted(to_text(points[kept]), moved, _lost_marks(points, gone, kept[words], words))
+
+
+def _lost_marks(points: Ints1d, gone: np.ndarray, old: Ints1d, new: Ints1d) -> Ints2d:
+    """Marks after each kept character. old, new (Ints1d): where kept characters stood, and stand."""
+    classes = mark_classes(points)
+    lost = np.flatnonzero(gone & (classes > 0))
+    before = np.searchsorted(old, lost) - 1
+    kept = np.concatenate([[False], ~gone & ~is_kind(points, "space"), [False]])
+    unspaced = np.append(is_kind(points, "unspaced"), False)
+    inside_word = kept[lost] & kept[lost + 2] & ~unspaced[lost + 1]
+    counts = (before >= 0) & ~inside_word
+    lost, before = lost[counts], before[counts]
+    order = np.argsort(_strengths()[classes[lost]], kind="stable")
+    strongest = np.zeros(len(new), dtype=np.int64)
+    strongest[before[order]] = classes[lost[order]]
+    where = np.flatnonzero(strongest)
+    return np.stack([new[where] + 1, strongest[where]], axis=1)
+
+
+def lower_case(text: str) -> str:
+    """Lower-case; characters whose lower case is longer than one stay, so that offsets stay true."""
+    lowered = text.lower()
+    if len(lowered) == len(text):
+        return lowered
+    return "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+
+
+def mark_classes(points: Ints1d) -> Ints1d:
+    """RETURNS (Ints1d): Class of every punctuation mark, 0 for other characters."""
+    return np.where(points < TABLE_SIZE, _classes()[np.minimum(points, TABLE_SIZE - 1)], 0)
+
+
+def to_text(points: Ints1d) -> str:
+    """The opposite of `code_points`."""
+    return points.astype(np.uint32).tobytes().decode("utf-32-le", "surrogatepass")
+
+
+@cache
+def _classes() -> np.ndarray:
+    punctuation = (unicodedata.category(chr(i))[0] == "P" for i in range(TABLE_SIZE))
+    table = np.fromiter(punctuation, dtype=np.int8, count=TABLE_SIZE) * len(FAMILIES)
+    for number, characters in enumerate(FAMILIES.values(), start=1):
+        for character in characters:
+            if table[ord(character)]:
+                table[ord(character)] = number
+    return table
+
+
+@cache
+def _strengths() -> np.ndarray:
+    return np.asarray([0, *(STRENGTH[name] for name in FAMILIES)])
+
+
+def _pair(changed: Corrupted) -> tuple[str, Ints1d]:
+    return changed.text, changed.starts

@@ -1,95 +1,176 @@
+"""Corpora for `spacy train`: files as they are, or an endless mixture of many."""
+
 from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+from spacy.language import Language
+from spacy.training import Example
 
-from .augmenters import make_example
+from ..errors import Errors
+from ..scorers import CORPUS
+from .augmenters import Augmenter, make_example
+from .corruption import Corrupted, clean
 from .formats import find_files, read_records
 
+Corpus = Callable[[Language], Iterator[Example]]
 
-def name_of(f):
-    return f"{f.parent.name}/{f.name.split('.')[0]}"
+# A text with fewer characters than this teaches nothing.
+SHORTEST = 4
 
 
-def SentenceCorpus(path: str, augmenter: object = None, max_chars: int = 0, limit_chars: int = 0, shuffle: bool = False):
-    def read(nlp):
-        for f in find_files(path):
-            left = limit_chars or 10**12
-            for rec in read_records(f):
-                text, starts = rec.text, rec.starts
-                if len(text) > left:
-                    k = bisect_right(starts, left) - 1
-                    if k < 1:
-                        k = 1
-                    cut = starts[k] if k < len(starts) else len(text)
-                    text, starts = text[:cut], starts[:k]
-                left -= len(text)
-                eg = make_example(nlp, text, starts, None, name_of(f))
-                yield from (augmenter(nlp, eg) if augmenter else [eg])
+def SentenceCorpus(
+    path: str | list[str], augmenter: Augmenter | None = None, max_chars: int = 0, limit_chars: int = 0
+) -> Corpus:
+    """All documents of all files, in order.
+
+    path (str or list of str): Files, folders or patterns: JSONL, CoNLL-U, one sentence per line, DocBin.
+    augmenter (Augmenter or None): Applied to every Example.
+    max_chars (int): Documents are cut at sentence starts into parts of at most so many characters, 0 for no limit.
+        A longer sentence stays whole.
+    limit_chars (int): So many characters of every file and no more, 0 for all.
+    RAISES (ValueError): SEG110, SEG111 when it is read.
+    """
+
+    def read(nlp: Language) -> Iterator[Example]:
+        for file in find_files(path):
+            left = limit_chars or float("inf")
+            for record in read_records(file, nlp.vocab):
+                for text, starts in _parts(record.text, record.starts, min(left, max_chars or float("inf"))):
+                    example = make_example(nlp, clean(text, np.asarray(starts)), {CORPUS: corpus_name(file)})
+                    yield from augmenter(nlp, example) if augmenter else [example]
+                    left -= len(text)
+                    if left <= 0:
+                        break
                 if left <= 0:
                     break
 
     return read
 
 
-def MixedCorpus(path: str, lengths: list[int], weights: dict[str, float], augmenter: object = None, exponent: float = 0.5, join: float = 0.05, seed: int = 0):
-    def read(nlp):
+def MixedCorpus(
+    path: str | list[str],
+    lengths: list[int],
+    augmenter: Augmenter | None = None,
+    exponent: float = 0.5,
+    weights: dict[str, float] | None = None,
+    join: float = 0.05,
+    seed: int = 0,
+) -> Corpus:
+    """An endless stream of crops from many corpora, for `max_epochs = -1`. Every file is a corpus.
+
+    lengths (list of int): Lengths of crops in characters, one drawn for every crop.
+    exponent (float): A corpus is drawn with probability ~ (its characters) ** exponent * weight: 1 follows the sizes,
+        0 gives every corpus the same.
+    weights (dict or None): Factors by name of the folder a file is in.
+    join (float): How often two crops of different documents stand in one text.
+    RAISES (ValueError): SEG110, SEG111 when it is read; SEG211 if no document has a sentence.
+    """
+
+    def read(nlp: Language) -> Iterator[Example]:
         rng = np.random.default_rng(seed)
-        corpora = []
-        for f in find_files(path):
-            recs = [(r.text, r.starts) for r in read_records(f) if r.starts]
-            n = np.array([len(t) for t, _ in recs], dtype=float)
-            corpora.append((name_of(f), recs, n / n.sum(), n.sum() ** exponent * weights.get(f.parent.name, 1.0)))
-        p = np.array([c[3] for c in corpora])
-        cdf = np.cumsum(p / p.sum())
-        cdfs = [np.cumsum(c[2]) for c in corpora]
-
-        def crop():
-            k = min(int(np.searchsorted(cdf, rng.random())), len(corpora) - 1)
-            name, recs, _, _ = corpora[k]
-            text, starts = recs[min(int(np.searchsorted(cdfs[k], rng.random())), len(recs) - 1)]
-            want = lengths[rng.integers(len(lengths))]
-            i = int(rng.integers(len(starts)))
-            begin = starts[i]
-            if rng.random() < 0.3:
-                nxt = starts[i + 1] if i + 1 < len(starts) else len(text)
-                begin = int(rng.integers(begin, max(begin + 1, nxt)))
-                sp = text.find(" ", begin, nxt)
-                begin = sp + 1 if 0 <= sp < nxt - 1 else begin
-            j = bisect_left(starts, begin + want)
-            end = starts[j] if j < len(starts) else len(text)
-            if rng.random() < 0.4:
-                end = min(end, begin + want)
-                sp = text.rfind(" ", begin, end)
-                end = sp if sp > begin + 10 and end < len(text) else end
-            piece = text[begin:end]
-            a, b = bisect_right(starts, begin), bisect_left(starts, end)
-            return name, piece, [0] + [s - begin for s in starts[a:b]]
-
+        shelves = [shelf for file in find_files(path) if (shelf := _load(file, exponent, weights or {}))]
+        if not shelves or not lengths:
+            raise ValueError(Errors.SEG211.format(path=path))
+        shares = np.cumsum([shelf.share for shelf in shelves])
         while True:
-            name, text, starts = crop()
+            shelf = shelves[_draw(shares, rng)]
+            text, starts = _crop(shelf, int(rng.choice(lengths)), rng)
             if rng.random() < join:
-                _, t2, s2 = crop()
-                text = text.rstrip() + (" " if rng.random() < 0.5 else "\n")
-                starts = starts + [s + len(text) for s in s2]
-                text += t2
-            if len(text.strip()) < 4:
-                continue
-            eg = make_example(nlp, text, starts, None, name)
-            yield from (augmenter(nlp, eg) if augmenter else [eg])
+                other = shelves[_draw(shares, rng)]
+                text, starts = _join(text, starts, *_crop(other, int(rng.choice(lengths)), rng), rng)
+            if len(text.strip()) >= SHORTEST:
+                example = make_example(nlp, Corrupted(text, np.asarray(starts)), {CORPUS: shelf.name})
+                yield from augmenter(nlp, example) if augmenter else [example]
 
     return read
 
 
-def batch_by_bytes(size: int):
-    def batch(examples):
-        out, n = [], 0
-        for eg in examples:
-            out.append(eg)
-            n += len(eg.predicted.text.encode("utf8", "surrogatepass"))
-            if n >= size:
-                yield out
-                out, n = [], 0
-        if out:
-            yield out
+def batch_by_bytes(size: int) -> Callable[[Iterable[Example]], Iterator[list[Example]]]:
+    """Batches of about `size` bytes of UTF-8: fair to all scripts, for a piece takes about as many bytes in each."""
+
+    def batch(examples: Iterable[Example]) -> Iterator[list[Example]]:
+        gathered: list[Example] = []
+        n_bytes = 0
+        for example in examples:
+            gathered.append(example)
+            n_bytes += len(example.predicted.text.encode("utf-8", "surrogatepass"))
+            if n_bytes >= size:
+                yield gathered
+                gathered, n_bytes = [], 0
+        if gathered:
+            yield gathered
 
     return batch
+
+
+def corpus_name(file: Path) -> str:
+    """RETURNS (str): "folder/name", by which figures are reported."""
+    return f"{file.parent.name}/{file.name.split('.')[0]}"
+
+
+@dataclass(frozen=True)
+class _Shelf:
+    """A corpus in memory. shares: cumulated characters of its documents; share: how often it is drawn."""
+
+    name: str
+    documents: list[tuple[str, list[int]]]
+    shares: np.ndarray
+    share: float
+
+
+def _load(file: Path, exponent: float, weights: dict[str, float]) -> _Shelf | None:
+    documents = [(record.text, record.starts) for record in read_records(file) if record.starts]
+    if not documents:
+        return None
+    shares = np.cumsum([len(text) for text, _ in documents])
+    weight = weights.get(file.parent.name, 1.0)
+    return _Shelf(corpus_name(file), documents, shares, float(shares[-1]) ** exponent * weight)
+
+
+def _draw(cumulated: np.ndarray, rng: np.random.Generator) -> int:
+    return min(int(np.searchsorted(cumulated, rng.random() * cumulated[-1], side="right")), len(cumulated) - 1)
+
+
+def _crop(shelf: _Shelf, length: int, rng: np.random.Generator) -> tuple[str, list[int]]:
+    """A run of about `length` characters. Three in ten begin and four in ten end inside a sentence."""
+    text, starts = shelf.documents[_draw(shelf.shares, rng)]
+    first = int(rng.integers(len(starts)))
+    begin = starts[first]
+    if rng.random() < 0.3:
+        end = starts[first + 1] if first + 1 < len(starts) else len(text)
+        begin = int(rng.integers(begin, max(begin + 1, end)))
+        space = text.find(" ", begin, end)
+        begin = space + 1 if begin <= space < end - 1 else begin
+    last = bisect_left(starts, begin + length)
+    end = starts[last] if last < len(starts) else len(text)
+    if rng.random() < 0.4 and begin + length < end:
+        space = text.rfind(" ", begin + 10, begin + length)
+        end = space if space > 0 else begin + length
+    inside = starts[bisect_right(starts, begin) : bisect_left(starts, end)]
+    return text[begin:end], [0, *(start - begin for start in inside)]
+
+
+def _join(
+    text: str, starts: list[int], other: str, other_starts: list[int], rng: np.random.Generator
+) -> tuple[str, list[int]]:
+    text = text.rstrip() + (" " if rng.random() < 0.5 else "\n")
+    return text + other, [*starts, *(start + len(text) for start in other_starts)]
+
+
+def _parts(text: str, starts: list[int], size: float) -> Iterator[tuple[str, list[int]]]:
+    """Cut a document at sentence starts."""
+    begin = 0
+    while begin < len(text):
+        if len(text) - begin <= size:
+            end = len(text)
+        else:
+            fitting = bisect_right(starts, begin + size) - 1
+            longer = bisect_right(starts, begin)
+            place = fitting if fitting >= 0 and starts[fitting] > begin else longer
+            end = starts[place] if place < len(starts) else len(text)
+        inside = starts[bisect_left(starts, begin) : bisect_left(starts, end)]
+        yield text[begin:end], [start - begin for start in inside]
+        begin = end
