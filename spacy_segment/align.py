@@ -5,14 +5,14 @@ the sentence on its left.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from spacy.tokens import Doc
-from thinc.types import Ints1d
 
 from .errors import Errors
 from .text import code_points, is_kind
-from .types import Boundaries, PieceStates
+from .types import Boundaries, Ints1d, PieceStates
 
 
 def token_offsets(doc: Doc) -> tuple[Ints1d, Ints1d]:
@@ -30,7 +30,7 @@ def next_text(text: str, offsets: Sequence[int]) -> Ints1d:
     RETURNS (Ints1d): Sorted, without repetitions; offsets with nothing but white space after them are left out.
     RAISES (ValueError): SEG100 if the offsets do not ascend or leave the text.
     """
-    moved = []
+    moved: list[int] = []
     previous = 0
     for index, offset in enumerate(offsets):
         if not previous <= offset <= len(text):
@@ -153,7 +153,7 @@ def split_tokens(doc: Doc, offsets: Ints1d) -> None:
         for index in np.unique(owners).tolist():
             token = doc[index]
             edges = [0, *(inside[owners == index] - token.idx).tolist(), len(token)]
-            orths = [token.text[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+            orths = [token.text[a:b] for a, b in pairwise(edges)]
             retokenizer.split(token, orths, heads=[(token, 0)] * len(orths))
 
 
@@ -176,7 +176,7 @@ def _split_tokens(doc: Doc, offsets: Ints1d) -> Doc:
     for token in doc:
         cuts = offsets[(offsets > token.idx) & (offsets < token.idx + len(token))] - token.idx
         edges = [0, *cuts.tolist(), len(token)]
-        parts = [token.text[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+        parts = [token.text[a:b] for a, b in pairwise(edges)]
         words.extend(parts)
         spaces.extend([False] * (len(parts) - 1) + [bool(token.whitespace_)])
     return Doc(doc.vocab, words=words, spaces=spaces)

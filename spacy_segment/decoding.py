@@ -9,9 +9,9 @@ So a segment stays as it is unless it breaks a limit, and then the best cuts are
 from collections import deque
 
 import numpy as np
-from thinc.types import Floats1d, Ints1d
 
 from .errors import Errors
+from .types import Floats1d, Ints1d
 
 IMPOSSIBLE = -np.inf
 

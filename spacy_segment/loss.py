@@ -2,11 +2,10 @@
 
 import numpy as np
 from spacy.training import Example
-from thinc.types import Floats1d, Floats2d
 
 from .align import same_place, sent_start_offsets
 from .errors import Errors
-from .types import PieceStates
+from .types import Floats1d, Floats2d, PieceStates
 
 # Where a corruption keeps the punctuation it removed: `reference.user_data[MARKS]`, (n_marks, 2) integers: character
 # offset where the text before the mark ends, class of the mark (0 is "none").

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
-from thinc.types import Ints1d
+
+from .types import Ints1d
 
 # Beyond these planes there are Chinese characters and tags alone: no case, no white space, no punctuation.
 TABLE_SIZE = 0x20000

@@ -1,8 +1,19 @@
 """The few composite types, with the meaning of each nesting level."""
 
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
-from thinc.types import Floats1d, Floats2d, Ints1d
+import numpy as np
+from numpy.typing import NDArray
+from spacy.tokens import Doc
+from thinc.api import Model
+
+# numpy arrays, named as in thinc (whose own array types numpy's functions do not know).
+Floats1d: TypeAlias = NDArray[Any]
+Floats2d: TypeAlias = NDArray[Any]
+Ints1d: TypeAlias = NDArray[Any]
+Ints2d: TypeAlias = NDArray[Any]
+Bools1d: TypeAlias = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -28,3 +39,7 @@ class Boundaries:
 
     offsets: Ints1d
     logits: Floats1d
+
+
+EncoderModel: TypeAlias = Model[list[Doc], list[PieceStates]]  # states per piece
+SentenceModel: TypeAlias = Model[list[Doc], list[PieceStates]]  # logits per piece

@@ -2,10 +2,15 @@
 
 import pytest
 import spacy
+from hypothesis import settings
 from spacy.language import Language
 from spacy.training import Example
 
 from spacy_segment.align import reference_doc
+
+settings.register_profile("push", deadline=None, max_examples=100)
+settings.register_profile("nightly", deadline=None, max_examples=1000)
+settings.load_profile("push")
 
 TEXTS = [
     ["The kettle is on.", "Nobody has put tea in the pot!", "Shall we wait?"],

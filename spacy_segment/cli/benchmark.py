@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from time import perf_counter
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import track
@@ -60,7 +61,9 @@ def sentences_cli(
     conditions: str = typer.Option(",".join(CONDITIONS), help="Conditions of the text"),
     limit: int = typer.Option(0, help="Characters per corpus and condition, 0 for all"),
     peer_limit: int = typer.Option(0, help="The same for all but the first splitter (pySBD is slow)"),
-    per_corpus: bool = typer.Option(False, "--per-corpus", help="Print every corpus, not the mean of each folder alone"),
+    per_corpus: bool = typer.Option(
+        False, "--per-corpus", help="Print every corpus, not the mean of each folder alone"
+    ),
     output: Path | None = typer.Option(None, "--output", "-o", help="Write all figures as JSON"),
 ) -> None:
     """Boundary F1, sentence F1 and speed of sentence splitters: clean, flat (no newlines), corrupted (flat, lower-cased,
@@ -102,7 +105,7 @@ def run_sentences(
 
 def measure(splitter: Splitter, records: list[Record], condition: str) -> Result:
     """Run one splitter. Texts of which nothing is left are left out; a first call, which may load a model, is not timed."""
-    changed = [CONDITIONS[condition](record.text, record.starts) for record in records]
+    changed = [CONDITIONS[condition](record.text, np.asarray(record.starts)) for record in records]
     changed = [c for c in changed if c.text.strip()]
     splitter(["Warm up."])
     start = perf_counter()
@@ -126,7 +129,9 @@ def report(results: Results, *, per_corpus: bool) -> None:
         for system in systems:
             table.add_column(system, justify="right")
         for row, corpora in _rows(results, condition, per_corpus).items():
-            cells = [_cell([results[c, condition, s] for c in corpora if (c, condition, s) in results]) for s in systems]
+            cells = [
+                _cell([results[c, condition, s] for c in corpora if (c, condition, s) in results]) for s in systems
+            ]
             table.add_row(row, *cells)
         table.add_section()
         table.add_row("characters/s", *[_speed(results, condition, s) for s in systems])

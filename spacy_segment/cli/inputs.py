@@ -5,6 +5,7 @@ import glob
 import gzip
 import json
 import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,9 @@ def expand(patterns: list[str]) -> list[str]:
         if pattern == STDIN or Path(pattern).is_file():
             found = [pattern]
         elif Path(pattern).is_dir():
-            found = [str(p) for p in sorted(Path(pattern).rglob("*")) if p.is_file() and not _is_hidden(p, Path(pattern))]
+            found = [
+                str(p) for p in sorted(Path(pattern).rglob("*")) if p.is_file() and not _is_hidden(p, Path(pattern))
+            ]
         else:
             found = sorted(p for p in glob.glob(pattern, recursive=True) if Path(p).is_file())
         if not found:
@@ -53,14 +56,15 @@ def read_sources(names: list[str]) -> Iterator[Source]:
             yield Source("stdin", decode_parts(sys.stdin.buffer, "standard input"))
             continue
         try:
-            with open(name, "rb") as raw:
-                file: BinaryIO = gzip.GzipFile(fileobj=raw) if name.endswith(".gz") else raw  # type: ignore[assignment]
-                if name.removesuffix(".gz").endswith(".jsonl"):
-                    yield from _json_sources(name, file)
-                else:
-                    yield Source(name, decode_parts(file, name))
-        except (OSError, EOFError) as error:
+            raw = open(name, "rb")  # noqa: SIM115 (closed below)
+        except OSError as error:
             raise ValueError(Errors.SEG132.format(path=name, line=1, reason=error)) from error
+        with raw:
+            file: BinaryIO = gzip.GzipFile(fileobj=raw) if name.endswith(".gz") else raw  # type: ignore[assignment]
+            if name.removesuffix(".gz").endswith(".jsonl"):
+                yield from _json_sources(name, file)
+            else:
+                yield Source(name, decode_parts(file, name))
 
 
 def decode_parts(file: BinaryIO, name: str) -> Iterator[str]:
@@ -71,12 +75,16 @@ def decode_parts(file: BinaryIO, name: str) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     line = 1
     while True:
-        data = file.read(READ_BYTES)
         try:
+            data = file.read(READ_BYTES)
             part = decoder.decode(data, final=not data)
+        except (OSError, EOFError, zlib.error) as error:
+            raise ValueError(Errors.SEG132.format(path=name, line=line, reason=error)) from error
         except UnicodeDecodeError as error:
             line += error.object[: error.start].count(b"\n")
-            raise ValueError(Errors.SEG132.format(path=name, line=line, reason=f"not UTF-8 ({error.reason})")) from error
+            raise ValueError(
+                Errors.SEG132.format(path=name, line=line, reason=f"not UTF-8 ({error.reason})")
+            ) from error
         line += part.count("\n")
         if part:
             yield part

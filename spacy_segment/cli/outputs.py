@@ -37,7 +37,7 @@ def write_jsonl(file: BinaryIO, name: str, offset: int, doc: Doc) -> None:
 def write_conllu(file: BinaryIO, name: str, offset: int, doc: Doc) -> None:
     """CoNLL-U with words and white space alone; tokens that are white space go into SpacesAfter of the word before."""
     lines = [f"# newdoc id = {name}"] if offset == 0 else []
-    for number, sent in enumerate(doc.sents, start=1):
+    for sent in doc.sents:
         words = [token for token in sent if not token.is_space]
         if not words:
             continue

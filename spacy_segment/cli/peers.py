@@ -73,7 +73,9 @@ def _pysbd(lang: str) -> Splitter:
 def _blingfire(lang: str) -> Splitter:
     import blingfire
 
-    return _each(lambda text: next_text(text, [a for a, _ in blingfire.text_to_sentences_and_offsets(text)[1]]).tolist())
+    return _each(
+        lambda text: next_text(text, [a for a, _ in blingfire.text_to_sentences_and_offsets(text)[1]]).tolist()
+    )
 
 
 def _sentencex(lang: str) -> Splitter:

@@ -43,7 +43,8 @@ def segment_cli(
     except (ValueError, OSError, ImportError) as error:
         msg.fail(" ".join(str(error).split()), exits=1)
     except KeyboardInterrupt:
-        msg.fail("Stopped; nothing was written." if output else "Stopped.", exits=130)
+        msg.fail("Stopped; nothing was written." if output else "Stopped.")
+        raise typer.Exit(130) from None
 
 
 def load_pipeline(model: str | None, lang: str, settings: dict) -> Language:

@@ -7,16 +7,14 @@ from typing import Any, cast
 import numpy as np
 from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model
-from thinc.types import Floats2d, Ints1d
 from tokenizers import Tokenizer
 
-from ..types import PieceStates
+from ..types import EncoderModel, Floats2d, Ints1d, PieceStates
 from .pieces import N_BUCKETS, N_VALUES, Pieces, tokenize, train_vocabulary
 from .shim import TorchShim
 from .torch.banded import BandedEncoder as BandedModule
 from .windows import windows
 
-EncoderModel = Model[list[Doc], list[PieceStates]]
 Project = Callable[[Floats2d], Floats2d]
 # Size of a vocabulary that is learned from the first examples because none was given.
 LEARNED_VOCABULARY = 8000
@@ -96,9 +94,7 @@ class BandedShim(TorchShim):
 
 def set_vocabulary(model: EncoderModel, tokenizer: Tokenizer) -> None:
     """Give an encoder its vocabulary, and fresh weights."""
-    cast(BandedShim, model.shims[0]).setup(
-        {"tokenizer": tokenizer.to_str(), "n_known": tokenizer.get_vocab_size()}
-    )
+    cast(BandedShim, model.shims[0]).setup({"tokenizer": tokenizer.to_str(), "n_known": tokenizer.get_vocab_size()})
 
 
 def init(model: EncoderModel, X: list[Doc] | None = None, Y: None = None) -> None:

@@ -10,18 +10,15 @@ import numpy as np
 import torch
 from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model
-from thinc.types import Floats2d, Ints1d
 from tokenizers import Tokenizer
 from torch import nn
 
 from ..errors import Errors
-from ..types import PieceStates
+from ..types import EncoderModel, Floats2d, Ints1d, PieceStates
 from .pieces import PART, parts
 from .shim import TorchShim
 from .torch.lookahead import LimitedLookahead
 from .windows import windows
-
-EncoderModel = Model[list[Doc], list[PieceStates]]
 
 
 @dataclass(frozen=True)
@@ -225,6 +222,8 @@ def _build(meta: dict[str, Any], *, lookahead: int | None) -> LimitedLookahead:
     from transformers import CONFIG_MAPPING, AutoModel
 
     settings = {k: v for k, v in meta["config"].items() if k not in ("auto_map", "model_type", "transformers_version")}
+    # Drop-out of attention is not a layer that training could set: without this it would always be on.
+    settings |= {name: 0.0 for name in settings if "attention" in name and "drop" in name}
     config = CONFIG_MAPPING[meta["config"]["model_type"]](**settings)
     per_layer = None if lookahead is None else lookahead // config.num_hidden_layers
     encoder = AutoModel.from_config(config, trust_remote_code=False).to(torch.float32)

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from thinc.types import Ints1d, Ints2d
 from tokenizers import Tokenizer, normalizers, pre_tokenizers
 from tokenizers import models as tokenizer_models
 from tokenizers.trainers import BpeTrainer
 
 from ..text import code_points, is_kind
+from ..types import Ints1d, Ints2d
 
 PAD, UNKNOWN = "[PAD]", "[UNK]"
 # Unknown characters share these rows of the embedding by Unicode block, so a new script is not one blur.

@@ -11,17 +11,15 @@ import numpy as np
 import torch
 from spacy.tokens import Doc
 from thinc.api import Linear, Model
-from thinc.types import Floats2d
 
 from ..errors import Errors
-from ..types import PieceStates
+from ..types import EncoderModel, Floats2d, PieceStates, SentenceModel
 from . import serialize
 
 PRETRAINED = Path(__file__).parent.parent / "pretrained"
-SaTModel = Model[list[Doc], list[PieceStates]]
 
 
-def SaT(encoder: Model[list[Doc], list[PieceStates]], *, n_marks: int = 0, pretrained: str | None = None) -> SaTModel:
+def SaT(encoder: EncoderModel, *, n_marks: int = 0, pretrained: str | None = None) -> SentenceModel:
     """Sentence model: logits per piece, column 0 = "a sentence ends with this piece".
 
     n_marks (int): Further columns for training only: which punctuation mark stood after the piece (soft-max;
@@ -32,14 +30,14 @@ def SaT(encoder: Model[list[Doc], list[PieceStates]], *, n_marks: int = 0, pretr
     Shape: list of Docs -> list of PieceStates with states (n_pieces, 1 + n_marks)
     """
     head = Linear(nO=1 + n_marks, nI=encoder.maybe_get_dim("nO"), init_W=_zeros)
-    model: SaTModel = Model("sat", forward, init=init, layers=[encoder, head], attrs={"n_marks": n_marks})
+    model: SentenceModel = Model("sat", forward, init=init, layers=[encoder, head], attrs={"n_marks": n_marks})
     if pretrained is not None:
         load_weights(model, pretrained_path(pretrained).read_bytes())
     return model
 
 
 def forward(
-    model: SaTModel, docs: list[Doc], is_train: bool
+    model: SentenceModel, docs: list[Doc], is_train: bool
 ) -> tuple[list[PieceStates], Callable[[list[Floats2d]], list[Doc]]]:
     encoder, head = model.layers
     if not is_train and "project" in encoder.attrs:
@@ -58,7 +56,7 @@ def forward(
     return [PieceStates(x, s.starts, s.ends) for x, s in zip(logits, states, strict=True)], backprop
 
 
-def init(model: SaTModel, X: Any = None, Y: Any = None) -> None:
+def init(model: SentenceModel, X: Any = None, Y: Any = None) -> None:
     """Give fresh weights to whatever has none."""
     encoder, head = model.layers
     encoder.initialize(X=X)
@@ -76,7 +74,7 @@ def pretrained_path(name: str) -> Path:
     return path
 
 
-def weights_to_bytes(model: SaTModel) -> bytes:
+def weights_to_bytes(model: SentenceModel) -> bytes:
     """All weights and the vocabulary as one packed safetensors file, as kept in `pretrained/`."""
     encoder, head = model.layers
     tensors, meta = serialize.read(encoder.shims[0].to_bytes())
@@ -85,7 +83,7 @@ def weights_to_bytes(model: SaTModel) -> bytes:
     return serialize.pack(tensors, meta)
 
 
-def load_weights(model: SaTModel, data: bytes) -> None:
+def load_weights(model: SentenceModel, data: bytes) -> None:
     """Take over what `weights_to_bytes` wrote.
 
     RAISES (ValueError): SEG300, SEG301.

@@ -4,12 +4,9 @@ from collections.abc import Callable
 
 from spacy.tokens import Doc
 from thinc.api import Model
-from thinc.types import Floats2d
 
 from ..align import is_space, token_offsets
-from ..types import PieceStates
-
-EncoderModel = Model[list[Doc], list[PieceStates]]
+from ..types import EncoderModel, Floats2d, PieceStates
 
 
 def Tok2VecEncoder(tok2vec: Model[list[Doc], list[Floats2d]]) -> EncoderModel:
@@ -19,9 +16,7 @@ def Tok2VecEncoder(tok2vec: Model[list[Doc], list[Floats2d]]) -> EncoderModel:
 
     Shape: list of Docs -> list of PieceStates with states (n_tokens that are not white space, width)
     """
-    return Model(
-        "tok2vec_encoder", forward, init=init, layers=[tok2vec], dims={"nO": tok2vec.maybe_get_dim("nO")}
-    )
+    return Model("tok2vec_encoder", forward, init=init, layers=[tok2vec], dims={"nO": tok2vec.maybe_get_dim("nO")})
 
 
 def forward(

@@ -1,8 +1,8 @@
 """Cut a run of pieces into windows that overlap only as far as the model looks, and merge them back.
 
-    run      0 ------------------------------------------------ n
-    window      [ back |      kept      | ahead ]
-    window                       [ back |      kept      | ahead ]
+run      0 ------------------------------------------------ n
+window      [ back |      kept      | ahead ]
+window                       [ back |      kept      | ahead ]
 """
 
 from collections.abc import Iterator

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,7 @@ from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
-from thinc.api import Config, Model
-from thinc.types import Floats2d
+from thinc.api import Config
 
 from ..align import boundaries_of, is_space, move_to_tokens, set_sent_starts, split_tokens, token_offsets
 from ..decoding import decode
@@ -20,7 +20,7 @@ from ..errors import Errors
 from ..loss import sentence_loss
 from ..scorers import sentence_score
 from ..text import code_points, is_kind
-from ..types import Boundaries, PieceStates
+from ..types import Boundaries, Floats1d, Floats2d, Ints1d, PieceStates, SentenceModel
 from .settings import DEFAULTS, check_settings
 
 default_model_config = """
@@ -37,6 +37,8 @@ DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
 PROBS = ("spacy_segment", "boundary_probs")
 # Texts predicted at once, in characters: bounds memory whatever the batch size of the pipeline.
 BATCH_CHARACTERS = 1_000_000
+# Examples that a vocabulary is learned from when none is given.
+SAMPLE = 10_000
 
 
 @Language.factory(
@@ -52,7 +54,7 @@ BATCH_CHARACTERS = 1_000_000
 def make_sentence_segmenter(
     nlp: Language,
     name: str,
-    model: Model[list[Doc], list[PieceStates]],
+    model: SentenceModel,
     threshold: float,
     overwrite: bool,
     newlines: str,
@@ -101,7 +103,7 @@ class SentenceSegmenter(TrainablePipe):
     def __init__(
         self,
         vocab: Vocab,
-        model: Model[list[Doc], list[PieceStates]],
+        model: SentenceModel,
         name: str = "sentence_segmenter",
         *,
         scorer: Callable | None = sentence_score,
@@ -155,41 +157,41 @@ class SentenceSegmenter(TrainablePipe):
     def _annotate(self, doc: Doc, boundaries: Boundaries) -> None:
         cfg = self.cfg
         candidates = move_to_tokens(doc, boundaries, split=cfg["split_tokens"])
-        offsets = np.concatenate([[0], candidates.offsets])
-        logits = np.concatenate([[0.0], candidates.logits])
-        forced, forbidden = self._constraints(doc, offsets)
+        must, must_not = self._presets(doc)
+        offsets = np.union1d(np.append(candidates.offsets, 0), must)
+        logits = np.zeros(len(offsets))
+        logits[np.searchsorted(offsets, candidates.offsets)] = candidates.logits
+        forbidden = np.isin(offsets, must_not)
         starts = decode(
             logits,
             threshold=cfg["threshold"],
             min_length=cfg["min_length"],
             max_length=cfg["max_length"],
             lengths=self._lengths(doc, offsets),
-            forced=forced,
+            forced=(np.isin(offsets, must) | self._follows_newline(doc, offsets)) & ~forbidden,
             forbidden=forbidden,
         )
         chosen = offsets[starts]
         split_tokens(doc, chosen[1:])
         token_starts, _ = token_offsets(doc)
-        set_sent_starts(doc, np.isin(token_starts, chosen[1:]))
+        set_sent_starts(doc, np.isin(token_starts, chosen))
         if cfg["store_probs"]:
-            probs = np.zeros(len(doc), dtype=np.float32)
-            at_token = np.isin(candidates.offsets, token_starts)
-            places = np.searchsorted(token_starts, candidates.offsets[at_token])
-            probs[places] = 1 / (1 + np.exp(-candidates.logits[at_token]))
-            probs[0] = 1.0
-            doc.user_data[PROBS] = probs
+            doc.user_data[PROBS] = _token_probs(token_starts, candidates)
 
-    def _constraints(self, doc: Doc, offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Boundaries that are set already or follow from the newline policy, as masks over `offsets`."""
+    def _presets(self, doc: Doc) -> tuple[Ints1d, Ints1d]:
+        """Offsets of tokens that are already set to start a sentence, and of those that are set not to."""
         starts, _ = token_offsets(doc)
-        flags = doc.to_array("SENT_START").astype(np.int64) * (not self.cfg["overwrite"])
-        space = is_space(doc)
-        forced = np.isin(offsets, starts[(flags == 1) & ~space])
-        forbidden = np.isin(offsets, starts[flags == -1])
-        if self.cfg["newlines"] in ("hard", "paragraph"):
-            wanted = 1 if self.cfg["newlines"] == "hard" else 2
-            forced |= _newlines_before(doc.text, offsets) >= wanted
-        return forced & ~forbidden, forbidden
+        flags = doc.to_array("SENT_START").astype(np.int64)
+        if self.cfg["overwrite"]:
+            flags[:] = 0
+        return starts[(flags == 1) & ~is_space(doc)], starts[flags == -1]
+
+    def _follows_newline(self, doc: Doc, offsets: Ints1d) -> np.ndarray:
+        """Where the newline policy wants a boundary, (len(offsets),)."""
+        wanted = {"hard": 1, "paragraph": 2}.get(self.cfg["newlines"])
+        if wanted is None:
+            return np.zeros(len(offsets), dtype=bool)
+        return _newlines_before(doc.text, offsets) >= wanted
 
     def _lengths(self, doc: Doc, offsets: np.ndarray) -> np.ndarray:
         """Length of the text from every candidate to the next, in the unit of the limits."""
@@ -240,7 +242,7 @@ class SentenceSegmenter(TrainablePipe):
         encoder = self.model.layers[0]
         if vocabulary is not None and not encoder.shims[0].is_built:
             encoder.attrs["set_vocabulary"](encoder, vocabulary)
-        self.model.initialize(X=[example.reference for example in get_examples()])
+        self.model.initialize(X=[example.reference for example in islice(get_examples(), SAMPLE)])
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "SentenceSegmenter":
         given = self.cfg["configured"]
@@ -272,6 +274,15 @@ def _batches(docs: list[Doc], n_characters: int) -> Iterator[list[Doc]]:
             batch, size = [], 0
     if batch:
         yield batch
+
+
+def _token_probs(token_starts: Ints1d, candidates: Boundaries) -> Floats1d:
+    """Probability that a sentence starts at each token: 1 for the first, 0 where no piece starts."""
+    probs = np.zeros(len(token_starts), dtype=np.float32)
+    here = np.isin(candidates.offsets, token_starts)
+    probs[np.searchsorted(token_starts, candidates.offsets[here])] = 1 / (1 + np.exp(-candidates.logits[here]))
+    probs[0] = 1.0
+    return probs
 
 
 def _newlines_before(text: str, offsets: np.ndarray) -> np.ndarray:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from thinc.types import Ints1d, Ints2d
 
 from ..text import TABLE_SIZE, code_points, is_kind
+from ..types import Ints1d, Ints2d
 
 # Families of punctuation marks. The class of a mark is its place here plus 1; 0 is "no mark". Trained weights depend on
 # the order.

@@ -63,8 +63,8 @@ def read_records(path: Path, vocab: Vocab | None = None) -> Iterator[Record]:
         return
     number = 1
     try:
-        opened = gzip.open(path, "rb") if path.name.endswith(".gz") else open(path, "rb")
-        with opened as file:
+        with open(path, "rb") as raw:
+            file = gzip.GzipFile(fileobj=raw) if path.name.endswith(".gz") else raw
 
             def lines() -> Lines:
                 nonlocal number
@@ -118,8 +118,8 @@ def read_conllu(lines: Lines, path: Path) -> Iterator[Record]:
     The text of a sentence is "# text", or its tokens. Between sentences stands a space, unless the last token says
     SpaceAfter=No.
     """
-    text, starts, name = "", [], path.stem
-    glue = ""
+    text, glue, name = "", "", path.stem
+    starts: list[int] = []
     for number, comments, tokens in _sentences(lines, path):
         if "newdoc" in comments and text:
             yield Record(text, starts, name, _lang(path))
@@ -191,13 +191,13 @@ def read_docbin(path: Path, vocab: Vocab | None) -> Iterator[Record]:
     """
     vocab = vocab or Vocab()
     try:
-        docs = DocBin().from_disk(path).get_docs(vocab)
-        for number, doc in enumerate(docs, start=1):
-            if len(doc) and not doc.has_annotation("SENT_START"):
-                raise bad_record(path, number, "the Doc has no sentence starts")
-            yield Record(doc.text, sent_start_offsets(doc).tolist(), f"{path.stem}-{number}", vocab.lang or "xx")
-    except (OSError, EOFError, zlib.error, TypeError, KeyError) as error:
-        raise bad_record(path, 1, f"not a DocBin ({type(error).__name__}: {error})") from error
+        docs = list(DocBin().from_disk(path).get_docs(vocab))
+    except (OSError, EOFError, ValueError, TypeError, KeyError, zlib.error) as error:
+        raise bad_record(path, 1, f"not a DocBin ({error})") from error
+    for number, doc in enumerate(docs, start=1):
+        if len(doc) and not doc.has_annotation("SENT_START"):
+            raise bad_record(path, number, "the Doc has no sentence starts")
+        yield Record(doc.text, sent_start_offsets(doc).tolist(), f"{path.stem}-{number}", vocab.lang or "xx")
 
 
 def bad_record(path: Path, line: int, reason: object) -> ValueError:

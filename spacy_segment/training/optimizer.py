@@ -47,9 +47,7 @@ class AdamW(Optimizer):
         checkpoint: str | None = None,
         every: int = 500,
     ) -> None:
-        super().__init__(
-            learn_rate, L2=L2, beta1=beta1, beta2=beta2, eps=eps, grad_clip=grad_clip, use_averages=False
-        )
+        super().__init__(learn_rate, L2=L2, beta1=beta1, beta2=beta2, eps=eps, grad_clip=grad_clip, use_averages=False)
         self.checkpoint = Path(checkpoint) if checkpoint else None
         self.every = every
         self.n_steps = 0

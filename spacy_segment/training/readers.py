@@ -13,7 +13,7 @@ from ..errors import Errors
 from ..scorers import CORPUS
 from .augmenters import Augmenter, make_example
 from .corruption import Corrupted, clean
-from .formats import find_files, read_records
+from .formats import Record, find_files, read_records
 
 Corpus = Callable[[Language], Iterator[Example]]
 
@@ -36,16 +36,9 @@ def SentenceCorpus(
 
     def read(nlp: Language) -> Iterator[Example]:
         for file in find_files(path):
-            left = limit_chars or float("inf")
-            for record in read_records(file, nlp.vocab):
-                for text, starts in _parts(record.text, record.starts, min(left, max_chars or float("inf"))):
-                    example = make_example(nlp, clean(text, np.asarray(starts)), {CORPUS: corpus_name(file)})
-                    yield from augmenter(nlp, example) if augmenter else [example]
-                    left -= len(text)
-                    if left <= 0:
-                        break
-                if left <= 0:
-                    break
+            for text, starts in _limited(read_records(file, nlp.vocab), max_chars, limit_chars):
+                example = make_example(nlp, clean(text, np.asarray(starts)), {CORPUS: corpus_name(file)})
+                yield from augmenter(nlp, example) if augmenter else [example]
 
     return read
 
@@ -158,6 +151,18 @@ def _join(
 ) -> tuple[str, list[int]]:
     text = text.rstrip() + (" " if rng.random() < 0.5 else "\n")
     return text + other, [*starts, *(start + len(text) for start in other_starts)]
+
+
+def _limited(records: Iterable[Record], max_chars: int, limit_chars: int) -> Iterator[tuple[str, list[int]]]:
+    """Documents in parts of at most `max_chars`, until the next would exceed `limit_chars`; the first one always."""
+    taken = 0
+    for record in records:
+        size = min(max_chars or float("inf"), (limit_chars or float("inf")) - taken)
+        for text, starts in _parts(record.text, record.starts, size):
+            if limit_chars and taken and taken + len(text) > limit_chars:
+                return
+            yield text, starts
+            taken += len(text)
 
 
 def _parts(text: str, starts: list[int], size: float) -> Iterator[tuple[str, list[int]]]:

@@ -1,0 +1,115 @@
+import numpy as np
+import pytest
+import spacy
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_segment.align import (
+    boundaries_of,
+    move_to_tokens,
+    next_text,
+    reference_doc,
+    same_place,
+    sent_start_offsets,
+    split_tokens,
+)
+from spacy_segment.types import Boundaries, PieceStates
+
+NLP = spacy.blank("xx")
+WORDS = st.sampled_from(["a", "Ab", "x.y", "。", "私は", "?", " ", "\n", "\n\n", "  ", "é", "ก็"])
+
+
+def boundaries(offsets, logits=None):
+    return Boundaries(np.asarray(offsets, dtype=np.int64), np.asarray(logits or [1.0] * len(offsets)))
+
+
+def test_next_text_moves_to_the_first_character_that_is_not_space():
+    assert next_text("ab  cd \n", [0, 2, 3, 7]).tolist() == [0, 4]
+
+
+@pytest.mark.parametrize("offsets", [[-1], [3, 2], [9]])
+def test_next_text_rejects_offsets_outside_or_descending(offsets):
+    with pytest.raises(ValueError, match="SEG100"):
+        next_text("ab cd", offsets)
+
+
+def test_reference_doc_splits_a_token_where_a_sentence_starts_inside_it():
+    doc = reference_doc(NLP.tokenizer, "shop?there I go", [0, 5])
+    assert [sent.text for sent in doc.sents] == ["shop?", "there I go"]
+    assert doc.text == "shop?there I go"
+
+
+def test_reference_doc_sets_every_token():
+    doc = reference_doc(NLP.tokenizer, "One. Two.", [0, 5])
+    assert [token.is_sent_start for token in doc] == [True, False, True, False]
+
+
+@given(st.lists(WORDS, max_size=30), st.data())
+def test_reference_doc_keeps_text_and_starts(words, data):
+    text = "".join(words)
+    starts = sorted(data.draw(st.sets(st.integers(0, len(text)), max_size=8)))
+    doc = reference_doc(NLP.tokenizer, text, starts)
+    assert doc.text == text
+    expected = next_text(text, starts).tolist()
+    first = next_text(text, [0]).tolist()
+    assert sent_start_offsets(doc).tolist() == sorted({*first, *expected})
+
+
+def test_sent_start_offsets_of_an_empty_doc_and_of_white_space():
+    assert sent_start_offsets(NLP("")).tolist() == []
+    assert sent_start_offsets(NLP(" \n ")).tolist() == []
+
+
+def test_boundaries_of_pools_pieces_of_one_character_by_maximum():
+    logits = np.asarray([[1.0], [5.0], [2.0], [9.0]])
+    found = boundaries_of(PieceStates(logits, np.asarray([0, 3, 3, 6]), np.asarray([2, 4, 4, 8])))
+    assert found.offsets.tolist() == [3, 6]
+    assert found.logits.tolist() == [5.0, 2.0]
+
+
+def test_boundaries_of_nothing():
+    empty = PieceStates(np.zeros((0, 1)), np.zeros(0, dtype=int), np.zeros(0, dtype=int))
+    assert len(boundaries_of(empty).offsets) == 0
+
+
+def test_move_to_tokens_goes_on_to_the_next_token_with_text():
+    doc = NLP("unhappy \n next")
+    moved = move_to_tokens(doc, boundaries([2, 8, 10], [1.0, 3.0, 2.0]), split=False)
+    assert moved.offsets.tolist() == [10]
+    assert moved.logits.tolist() == [3.0]
+
+
+def test_move_to_tokens_drops_what_has_no_token_after_it():
+    assert len(move_to_tokens(NLP("unhappy"), boundaries([2]), split=False).offsets) == 0
+
+
+@pytest.mark.parametrize(("split", "expected"), [("auto", [3]), (True, [3]), (False, [])])
+def test_move_to_tokens_splits_scripts_without_spaces(split, expected):
+    assert move_to_tokens(NLP("ねこだいぬだ"), boundaries([3]), split=split).offsets.tolist() == expected
+
+
+@pytest.mark.parametrize(("split", "expected"), [("auto", []), (True, [5]), (False, [])])
+def test_move_to_tokens_splits_words_only_when_told_to(split, expected):
+    assert move_to_tokens(NLP("shop?there"), boundaries([5]), split=split).offsets.tolist() == expected
+
+
+@pytest.mark.parametrize("text", ["ก็", "e\u0301e", "👩\u200d👩", "🇩🇪", "👍🏽", "\u1100\u1161"])
+def test_move_to_tokens_never_cuts_a_grapheme(text):
+    inside = list(range(1, len(text))) if text != "e\u0301e" else [1]
+    assert len(move_to_tokens(NLP(text), boundaries(inside), split=True).offsets) == 0
+
+
+def test_split_tokens_keeps_the_text():
+    doc = NLP("shop?there now")
+    split_tokens(doc, np.asarray([5, 11]))
+    assert [token.text for token in doc] == ["shop?", "there", "now"]
+    assert doc.text == "shop?there now"
+
+
+def test_same_place_carries_offsets_over_white_space():
+    assert same_place("a b c", "a  b\nc", np.asarray([0, 2, 4])).tolist() == [0, 3, 5]
+
+
+def test_same_place_rejects_another_text():
+    with pytest.raises(ValueError, match="SEG400"):
+        same_place("a b", "a c", np.asarray([0]))

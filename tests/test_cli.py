@@ -1,0 +1,184 @@
+"""The commands, run as a user would run them (in this process, so that they are quick)."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+import spacy
+from conftest import TEXTS
+from spacy.cli._util import app
+from spacy.tokens import DocBin
+from typer.testing import CliRunner
+
+from spacy_segment.cli import benchmark, segment, threshold  # noqa: F401 (registers its command)
+from spacy_segment.cli.inputs import decode_parts
+from spacy_segment.cli.peers import make_splitter
+
+RUNNER = CliRunner()
+JOINED = [" ".join(sentences) for sentences in TEXTS]
+
+
+@pytest.fixture(scope="module")
+def model(trained, tmp_path_factory):
+    path = tmp_path_factory.mktemp("model")
+    trained.to_disk(path)
+    return str(path)
+
+
+@pytest.fixture
+def run(model):
+    def run(*arguments, text=None):
+        return RUNNER.invoke(app, ["segment", *map(str, arguments), "--model", model], input=text)
+
+    return run
+
+
+def test_segment_prints_one_sentence_per_line(run, tmp_path):
+    (tmp_path / "a.txt").write_text(JOINED[0])
+    result = run(tmp_path / "a.txt")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == TEXTS[0]
+
+
+def test_segment_reads_standard_input(run):
+    assert run(text=JOINED[2]).stdout.splitlines() == TEXTS[2]
+    assert run("-", text=JOINED[2]).stdout.splitlines() == TEXTS[2]
+
+
+def test_segment_reads_folders_patterns_and_gz(run, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text(JOINED[0])
+    (tmp_path / "in" / "b.txt.gz").write_bytes(gzip.compress(JOINED[1].encode()))
+    expected = [*TEXTS[0], *TEXTS[1]]
+    assert run(tmp_path / "in").stdout.splitlines() == expected
+    assert run(tmp_path / "in" / "*").stdout.splitlines() == expected
+
+
+def test_segment_jsonl_offsets(run, tmp_path):
+    lines = [json.dumps({"id": str(i), "text": text}) for i, text in enumerate(JOINED)]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    result = run(tmp_path / "a.jsonl", "--format", "jsonl")
+    records = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [[r["text"][a:b] for a, b in r["sents"]] for r in records] == TEXTS
+    assert [r["id"] for r in records] == ["0", "1", "2", "3"]
+
+
+def test_segment_docbin(run, tmp_path):
+    (tmp_path / "a.txt").write_text(JOINED[0])
+    assert run(tmp_path / "a.txt", "--format", "spacy", "--output", tmp_path / "a.spacy").exit_code == 0
+    (doc,) = DocBin().from_disk(tmp_path / "a.spacy").get_docs(spacy.blank("xx").vocab)
+    assert [sent.text for sent in doc.sents] == TEXTS[0]
+
+
+def test_segment_conllu_comes_back(run, tmp_path):
+    from spacy_segment.training.formats import read_records
+
+    (tmp_path / "a.txt").write_text(JOINED[0].replace(" Shall", "\nShall"))
+    assert run(tmp_path / "a.txt", "-f", "conllu", "-o", tmp_path / "a.conllu").exit_code == 0
+    (record,) = read_records(tmp_path / "a.conllu")
+    assert record.text == JOINED[0]
+    assert len(record.starts) == 3
+
+
+def test_segment_a_long_text_in_blocks(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(segment, "BLOCK", 300)
+    text = " ".join(JOINED * 30)
+    (tmp_path / "a.txt").write_text(text)
+    records = [json.loads(line) for line in run(tmp_path / "a.txt", "-f", "jsonl").stdout.splitlines()]
+    assert len(records) > 5
+    assert "".join(r["text"] for r in records) == text
+    assert [r["offset"] for r in records] == np.cumsum([0, *(len(r["text"]) for r in records[:-1])]).tolist()
+    found = [r["text"][a:b] for r in records for a, b in r["sents"]]
+    assert found == [s for sentences in TEXTS * 30 for s in sentences]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["missing.txt"], "SEG131"),
+        (["{tmp}/latin.txt"], "SEG132.*latin.txt, line 2"),
+        (["{tmp}/bad.jsonl"], "SEG132.*bad.jsonl, line 1"),
+        (["{tmp}/short.gz"], "SEG132.*short.gz"),
+        (["{tmp}/good.txt", "--format", "pdf"], "SEG134"),
+        (["{tmp}/good.txt", "--format", "spacy"], "SEG134"),
+        (["{tmp}/good.txt", "--model", "no_such_pipeline"], "SEG133"),
+        (["{tmp}/good.txt", "--threshold", "7"], "SEG200"),
+    ],
+)
+def test_segment_errors_are_one_coded_line_and_leave_nothing(model, tmp_path, arguments, code):
+    (tmp_path / "good.txt").write_text("Good.")
+    (tmp_path / "latin.txt").write_bytes(b"good\nb\xe4d\n")
+    (tmp_path / "bad.jsonl").write_text('{"no": "text"}')
+    (tmp_path / "short.gz").write_bytes(gzip.compress(b"text " * 999)[:40])
+    before = sorted(p.name for p in tmp_path.iterdir())
+    given = [a.format(tmp=tmp_path) for a in arguments]
+    given += [] if "spacy" in given else ["--output", str(tmp_path / "out")]
+    result = RUNNER.invoke(app, ["segment", *given, *([] if "--model" in given else ["--model", model])])
+    assert result.exit_code == 1
+    import re
+
+    assert re.search(code, " ".join(result.output.split()))
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_segment_keeps_the_old_output_when_it_fails(run, tmp_path):
+    (tmp_path / "latin.txt").write_bytes(b"good\nb\xe4d\n")
+    (tmp_path / "out").write_text("old")
+    assert run(tmp_path / "latin.txt", "-o", tmp_path / "out").exit_code == 1
+    assert (tmp_path / "out").read_text() == "old"
+
+
+def test_decode_parts_drops_a_byte_order_mark(tmp_path):
+    import io
+
+    assert "".join(decode_parts(io.BytesIO("\ufeffhé".encode()), "x")) == "hé"
+
+
+@pytest.fixture
+def gold(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "en_a.test.txt").write_text("\n".join(s for sentences in TEXTS for s in sentences))
+    return tmp_path / "mine"
+
+
+def test_benchmark_sentences(model, gold, tmp_path):
+    output = tmp_path / "out.json"
+    arguments = ["sentences", str(gold), "--systems", f"{model},sentencizer", "--output", str(output)]
+    result = RUNNER.invoke(app, ["segment-benchmark", *arguments])
+    assert result.exit_code == 0, result.output
+    assert "mine (macro)" in result.stdout
+    assert "characters/s" in result.stdout
+    rows = {(r["condition"], r["system"]): r for r in json.loads(output.read_text())}
+    assert set(c for c, _ in rows) == {"clean", "flat", "corrupted"}
+    assert rows["clean", "sentencizer"]["boundary_f"] == 1.0
+    assert rows["corrupted", "sentencizer"]["boundary_f"] == 0.0
+    assert rows["clean", model]["boundary_r"] > 0.5
+
+
+def test_benchmark_threshold(model, gold):
+    result = RUNNER.invoke(app, ["segment-benchmark", "threshold", str(gold), "--model", model])
+    assert result.exit_code == 0, result.output
+    assert "best threshold" in result.stdout
+
+
+def test_benchmark_says_what_is_wrong(tmp_path):
+    result = RUNNER.invoke(app, ["segment-benchmark", "sentences", str(tmp_path / "none")])
+    assert result.exit_code == 1
+    assert "SEG110" in result.output
+
+
+@pytest.mark.parametrize("name", ["sentencizer", "pysbd", "blingfire", "sentencex", "sentence-splitter", "nupunkt"])
+def test_peers_give_offsets_of_sentence_starts(name):
+    splitter = make_splitter(name, "en")
+    if splitter is None:
+        pytest.skip(f"{name} is not installed")
+    assert splitter(["It rained. We left.\nThen sun."]) == [[0, 11, 20]]
+
+
+def test_exceptions_lists_corpora_on_which_a_peer_is_better():
+    from spacy_segment.metrics import PRF
+
+    good, bad = benchmark.Result(PRF(9, 0, 1)), benchmark.Result(PRF(5, 5, 5))
+    results = {("a", "clean", "ours"): bad, ("a", "clean", "peer"): good, ("b", "clean", "ours"): good}
+    assert [row[:3] for row in benchmark.exceptions(results)] == [("a", "clean", "peer")]

@@ -1,0 +1,127 @@
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_segment.decoding import decode
+
+LOGITS = st.lists(st.floats(-6, 6), min_size=1, max_size=9)
+
+
+def best_by_trying_all(logits, min_length, max_length, lengths, forced, forbidden):
+    """The best sum of gains among all segmentations that keep the limits, or None."""
+    n, best = len(logits), None
+    positions = np.concatenate([[0], np.cumsum(lengths)])
+    for bits in itertools.product([False, True], repeat=n - 1):
+        chosen = np.asarray([True, *bits])
+        if (chosen & forbidden).any() or (forced & ~chosen).any():
+            continue
+        sizes = np.diff(np.append(positions[:-1][chosen], positions[-1]))
+        if (sizes < min_length).any() or (max_length is not None and (sizes > max_length).any()):
+            continue
+        gain = float(np.asarray(logits)[1:][chosen[1:]].sum())
+        best = gain if best is None else max(best, gain)
+    return best
+
+
+def test_decode_takes_what_is_above_the_threshold():
+    assert decode(np.asarray([0.0, 2.0, -2.0, 0.1])).tolist() == [0, 1, 3]
+
+
+def test_decode_the_first_unit_opens_a_segment_whatever_its_logit():
+    assert decode(np.asarray([-9.0, -9.0])).tolist() == [0]
+    assert decode(np.zeros(0)).tolist() == []
+
+
+@given(LOGITS)
+def test_decode_a_higher_threshold_gives_a_subset(logits):
+    low, high = (set(decode(np.asarray(logits), threshold=t).tolist()) for t in (0.3, 0.7))
+    assert high <= low
+
+
+def test_decode_forced_and_forbidden():
+    forced, forbidden = np.asarray([0, 0, 1, 0], dtype=bool), np.asarray([0, 1, 0, 0], dtype=bool)
+    assert decode(np.asarray([0.0, 5.0, -5.0, -5.0]), forced=forced, forbidden=forbidden).tolist() == [0, 2]
+
+
+def test_decode_max_length_adds_the_best_cut_and_leaves_other_segments_alone():
+    logits = np.asarray([0.0, -3.0, -1.0, -2.0, 4.0, -5.0])
+    assert decode(logits, max_length=3).tolist() == [0, 2, 4]
+
+
+def test_decode_min_length_drops_the_weakest():
+    assert decode(np.asarray([0.0, 1.0, 3.0, -1.0]), min_length=2).tolist() == [0, 2]
+
+
+def test_decode_limits_yield_to_forced_boundaries_and_uncuttable_runs():
+    assert decode(np.zeros(3) - 1, min_length=5, forced=np.asarray([0, 1, 0], dtype=bool)).tolist() == [0, 1]
+    assert decode(np.zeros(2) - 1, max_length=3, lengths=np.asarray([9, 1])).tolist() == [0, 1]
+    assert decode(np.zeros(1), max_length=3, lengths=np.asarray([9])).tolist() == [0]
+
+
+@given(LOGITS, st.integers(0, 4), st.none() | st.integers(4, 8), st.data())
+def test_decode_is_the_best_of_all_segmentations_within_limits(logits, min_length, max_length, data):
+    n = len(logits)
+    lengths = np.asarray(data.draw(st.lists(st.integers(1, 3), min_size=n, max_size=n)))
+    forced = np.asarray(data.draw(st.lists(st.booleans(), min_size=n, max_size=n))) & (np.arange(n) % 3 == 2)
+    forbidden = np.asarray(data.draw(st.lists(st.booleans(), min_size=n, max_size=n))) & ~forced & (np.arange(n) > 0)
+    best = best_by_trying_all(logits, min_length, max_length, lengths, forced, forbidden)
+    starts = decode(
+        np.asarray(logits),
+        min_length=min_length,
+        max_length=max_length,
+        lengths=lengths,
+        forced=forced,
+        forbidden=forbidden,
+    )
+    assert set(np.flatnonzero(forced)) <= set(starts.tolist())
+    assert not set(np.flatnonzero(forbidden)) & set(starts.tolist())
+    if best is not None:
+        assert np.isclose(np.asarray(logits)[starts[starts > 0]].sum(), best)
+
+
+@given(LOGITS, st.integers(1, 9))
+def test_decode_gives_the_wanted_number_of_segments(logits, n_segments):
+    if n_segments > len(logits):
+        with pytest.raises(ValueError, match="SEG200"):
+            decode(np.asarray(logits), n_segments=n_segments)
+    else:
+        assert len(decode(np.asarray(logits), n_segments=n_segments)) == n_segments
+        assert len(decode(np.asarray(logits), n_segments=n_segments, max_length=4)) == n_segments
+
+
+def test_decode_n_segments_takes_the_strongest():
+    logits = np.asarray([0.0, -3.0, -1.0, -2.0])
+    assert decode(logits, n_segments=2).tolist() == [0, 2]
+    assert decode(logits, n_segments=2, max_length=3, min_length=1).tolist() == [0, 2]
+    assert decode(logits, n_segments=2, min_length=2).tolist() == [0, 2]
+
+
+def test_decode_is_quick_on_many_units():
+    logits = np.random.default_rng(0).normal(size=200_000) - 2
+    sizes = np.diff(np.append(decode(logits, min_length=5, max_length=40), len(logits)))
+    assert sizes.min() >= 5
+    assert sizes.max() <= 40
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"threshold": 0.0}, "SEG200"),
+        ({"threshold": 1.0}, "SEG200"),
+        ({"min_length": -1}, "SEG200"),
+        ({"max_length": 0}, "SEG200"),
+        ({"min_length": 5, "max_length": 4}, "SEG200"),
+        ({"n_segments": 0}, "SEG200"),
+    ],
+)
+def test_decode_rejects_contradictions(settings, code):
+    with pytest.raises(ValueError, match=code):
+        decode(np.zeros(3), **settings)
+
+
+def test_decode_rejects_what_is_not_a_number():
+    with pytest.raises(ValueError, match="SEG120.*unit 1"):
+        decode(np.asarray([0.0, np.nan]))

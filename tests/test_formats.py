@@ -1,0 +1,139 @@
+import gzip
+import json
+
+import pytest
+import spacy
+from spacy.tokens import DocBin
+
+from spacy_segment.align import reference_doc
+from spacy_segment.training.formats import find_files, read_records, tile
+
+CONLLU = """# newdoc id = one
+# newpar
+# text = It rains.
+1\tIt\t_\t_\t_\t_\t_\t_\t_\t_
+2\trains\t_\t_\t_\t_\t_\t_\t_\tSpaceAfter=No
+3\t.\t_\t_\t_\t_\t_\t_\t_\t_
+
+# text = vámonos ya
+1-2\tvámonos\t_\t_\t_\t_\t_\t_\t_\t_
+1\tvamos\t_\t_\t_\t_\t_\t_\t_\t_
+2\tnos\t_\t_\t_\t_\t_\t_\t_\t_
+2.1\tempty\t_\t_\t_\t_\t_\t_\t_\t_
+3\tya\t_\t_\t_\t_\t_\t_\t_\tSpaceAfter=No
+
+# newpar
+# text = Yes
+1\tYes\t_\t_\t_\t_\t_\t_\t_\t_
+
+# newdoc id = two
+# text = No
+1\tNo\t_\t_\t_\t_\t_\t_\t_\t_
+"""
+
+
+def write(path, text):
+    data = text.encode("utf-8") if isinstance(text, str) else text
+    path.write_bytes(gzip.compress(data) if path.name.endswith(".gz") else data)
+    return path
+
+
+def sentences(record):
+    ends = [*record.starts[1:], len(record.text)]
+    return [record.text[a:b].strip() for a, b in zip(record.starts, ends, strict=True)]
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+def test_read_jsonl(tmp_path, name):
+    line = json.dumps({"id": "x", "lang": "de", "text": "Ja. Nein.", "sents": [[0, 3], [4, 9]]})
+    (record,) = read_records(write(tmp_path / name, line + "\n\n"))
+    assert (record.id, record.lang, sentences(record)) == ("x", "de", ["Ja.", "Nein."])
+
+
+def test_tile_gives_text_between_spans_its_own_start():
+    assert tile("head: One. 12 Two. tail", [(6, 10), (14, 18)]) == [0, 6, 11, 14, 19]
+
+
+@pytest.mark.parametrize("name", ["en_x-ud-dev.conllu", "en_x-ud-dev.conllu.gz"])
+def test_read_conllu(tmp_path, name):
+    one, two = read_records(write(tmp_path / name, CONLLU))
+    assert (one.id, one.lang) == ("one", "en")
+    assert one.text == "It rains. vámonos ya\nYes"
+    assert sentences(one) == ["It rains.", "vámonos ya", "Yes"]
+    assert (two.id, two.text) == ("two", "No")
+
+
+def test_read_conllu_joins_without_a_space_where_the_treebank_says_so(tmp_path):
+    text = "1\t私\t_\t_\t_\t_\t_\t_\t_\tSpaceAfter=No\n\n1\t彼\t_\t_\t_\t_\t_\t_\t_\tSpaceAfter=No\n"
+    (record,) = read_records(write(tmp_path / "ja_x.conllu", text))
+    assert (record.text, record.starts) == ("私彼", [0, 1])
+
+
+def test_read_lines(tmp_path):
+    one, two = read_records(write(tmp_path / "a.txt", "First one.\nSecond.\n\n我来了。\n你呢？\n"))
+    assert one.text == "First one. Second."
+    assert two.text == "我来了。你呢？"
+    assert two.starts == [0, 4]
+
+
+def test_read_docbin(tmp_path):
+    nlp = spacy.blank("en")
+    docs = [reference_doc(nlp.tokenizer, "One. Two.", [0, 5])]
+    DocBin(docs=docs, attrs=["SENT_START", "SPACY"]).to_disk(tmp_path / "a.spacy")
+    (record,) = read_records(tmp_path / "a.spacy", nlp.vocab)
+    assert sentences(record) == ["One.", "Two."]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "place"),
+    [
+        ("a.jsonl", '{"text": "A b", "sents": [[0, 1]]}\nno json', "line 2"),
+        ("a.jsonl", '{"text": "A b"}', "line 1: no key 'sents'"),
+        ("a.jsonl", '{"text": "A b", "sents": [[0, 9]]}', "leaves the text"),
+        ("a.jsonl", '{"text": "A b", "sents": [[2, 3], [0, 1]]}', "overlaps"),
+        ("a.jsonl", '{"text": "A b", "sents": [[0, 2], [1, 3]]}', "overlaps"),
+        ("a.jsonl", b"\xff\xfe{}", "line 1"),
+        ("a.txt", b"good\nb\xe4d\n", "line 2"),
+        ("a.conllu", "1\tword\n", "line 1: a token line has 10 columns"),
+        ("a.conllu", "# text = other\n1\tword" + "\t_" * 8 + "\n", "does not match"),
+        ("a.spacy", b"\x00\x01", "not a DocBin"),
+    ],
+)
+def test_bad_records_are_named(tmp_path, name, content, place):
+    path = write(tmp_path / name, content)
+    with pytest.raises(ValueError, match="SEG111") as error:
+        list(read_records(path))
+    assert str(path) in str(error.value)
+    assert place in str(error.value)
+
+
+def test_a_truncated_gz_is_named(tmp_path):
+    path = tmp_path / "a.txt.gz"
+    path.write_bytes(gzip.compress(b"one\ntwo\n" * 500)[:-20])
+    with pytest.raises(ValueError, match="SEG111"):
+        list(read_records(path))
+
+
+def test_docs_without_sentence_starts_are_named(tmp_path):
+    nlp = spacy.blank("en")
+    DocBin(docs=[nlp("One. Two.")], attrs=["SPACY"]).to_disk(tmp_path / "a.spacy")
+    with pytest.raises(ValueError, match=r"SEG111.*line 1: the Doc has no sentence starts"):
+        list(read_records(tmp_path / "a.spacy", nlp.vocab))
+
+
+def test_find_files(tmp_path):
+    for name in ("b.txt", "a.jsonl.gz", "ignored.md"):
+        write(tmp_path / name, "x")
+    assert [path.name for path in find_files(tmp_path)] == ["a.jsonl.gz", "b.txt"]
+    assert [path.name for path in find_files([str(tmp_path / "*.txt"), str(tmp_path / "b.txt")])] == ["b.txt"]
+
+
+@pytest.mark.parametrize("name", ["nothing.txt", "*.jsonl"])
+def test_find_files_says_when_nothing_is_there(tmp_path, name):
+    with pytest.raises(ValueError, match="SEG110"):
+        find_files(str(tmp_path / name))
+
+
+def test_read_records_says_when_the_format_is_unknown(tmp_path):
+    with pytest.raises(ValueError, match="SEG110"):
+        list(read_records(write(tmp_path / "a.md", "x")))

@@ -1,0 +1,282 @@
+"""Encoders and the sentence model: windows, packing, look-ahead, gradients, weights."""
+
+import json
+import unicodedata
+
+import numpy as np
+import pytest
+import spacy
+import torch
+from conftest import make_examples
+from hypothesis import given
+from hypothesis import strategies as st
+from spacy import registry
+from thinc.api import Model
+
+from spacy_segment.models import serialize
+from spacy_segment.models.banded import BandedEncoder, set_vocabulary
+from spacy_segment.models.pieces import N_BUCKETS, PART, parts, tokenize, train_vocabulary
+from spacy_segment.models.sat import SaT, load_weights, pretrained_path, weights_to_bytes
+from spacy_segment.models.windows import windows
+
+NLP = spacy.blank("xx")
+SMALL = dict(hidden_width=32, embedding_width=16, inner_width=32, n_heads=2, conv_width=5, lookback=8)
+VOCABULARY = train_vocabulary(["the cat sat on the mat and ran away from it all", "ねこだ。いぬだ。"] * 20, size=90)
+
+
+def make_model(n_layers=2, lookahead=12, attention_every=1, n_marks=0) -> Model:
+    torch.manual_seed(0)
+    encoder = BandedEncoder(
+        **SMALL, n_layers=n_layers, lookahead=lookahead, attention_every=attention_every, dtype="float32"
+    )
+    model = SaT(encoder, n_marks=n_marks)
+    set_vocabulary(encoder, VOCABULARY)
+    model.initialize()
+    head = model.layers[1]
+    head.set_param("W", np.random.default_rng(0).normal(size=(1 + n_marks, 32)).astype("f"))
+    return model
+
+
+@given(st.integers(0, 300), st.integers(5, 60), st.integers(0, 2), st.integers(0, 2))
+def test_windows_tile_the_run_and_see_enough(n, size, lookback, lookahead):
+    found = list(windows(n, size=size, lookback=lookback, lookahead=lookahead))
+    kept = [i for w in found for i in range(w.keep_start, w.keep_stop)]
+    assert kept == list(range(n))
+    for w in found:
+        assert w.stop - w.start <= size
+        assert w.start == 0 or w.keep_start - w.start >= lookback
+        assert w.stop == n or w.stop - w.keep_stop >= lookahead
+
+
+def test_windows_without_room():
+    with pytest.raises(ValueError, match="no room"):
+        list(windows(10, size=5, lookback=3, lookahead=2))
+
+
+def test_tokenize_features_and_offsets():
+    pieces = tokenize(VOCABULARY, "The CAT\n\nsat. ☃", n_known=90, see_newlines=True)
+    text = [("The CAT\n\nsat. ☃")[a:b] for a, b in zip(pieces.starts, pieces.ends, strict=True)]
+    assert text == ["The", "CAT", "sat", ".", "☃"]
+    assert pieces.features[:, 1].tolist() == [2, 3, 1, 0, 0]  # case
+    assert pieces.features[:, 2].tolist() == [0, 1, 3, 0, 1]  # gap before
+    assert pieces.features[:, 3].tolist() == [1, 3, 0, 1, 0]  # gap after
+    assert 90 <= pieces.features[4, 0] < 90 + N_BUCKETS
+    assert tokenize(VOCABULARY, "a\nb", n_known=90, see_newlines=False).features[1, 2] == 1
+
+
+@given(st.text(max_size=80))
+def test_tokenize_covers_all_text_but_white_space_and_unassigned_characters(text):
+    pieces = tokenize(VOCABULARY, text, n_known=90, see_newlines=True)
+    covered = np.zeros(len(text), dtype=bool)
+    for start, end in zip(pieces.starts, pieces.ends, strict=True):
+        covered[start:end] = True
+    assert all(c or t.isspace() or unicodedata.category(t) == "Cn" for c, t in zip(covered, text, strict=True))
+    assert (np.diff(pieces.starts) >= 0).all()
+
+
+@pytest.mark.parametrize("text", ["word " * 20_000, "x" * 50_000, "ねこ。" * 20_000])
+def test_parts_tile_long_texts(text):
+    found = list(parts(text, PART))
+    assert [a for a, _ in found[1:]] == [b for _, b in found[:-1]]
+    assert "".join(text[a:b] for a, b in found) == text
+    assert all(b - a <= PART for a, b in found)
+
+
+TEXTS = ["the cat sat. " * 40, "", "   ", "the mat", "ねこだ。いぬだ。" * 9]
+
+
+def test_packing_does_not_change_results():
+    model, docs = make_model(), [NLP.make_doc(text) for text in TEXTS]
+    together = model.predict(docs)
+    for doc, pieces in zip(docs, together, strict=True):
+        (alone,) = model.predict([doc])
+        np.testing.assert_allclose(alone.states, pieces.states, atol=1e-5)
+
+
+def test_windows_do_not_change_results():
+    model, docs = make_model(attention_every=2, n_layers=3), [NLP.make_doc(text) for text in TEXTS]
+    whole = model.predict(docs)
+    model.layers[0].attrs["window"] = 64
+    for a, b in zip(whole, model.predict(docs), strict=True):
+        np.testing.assert_allclose(a.states, b.states, atol=1e-5)
+    assert np.ptp(whole[0].states) > 0.1
+
+
+def test_training_and_prediction_give_the_same_logits():
+    model, docs = make_model(), [NLP.make_doc(text) for text in TEXTS]
+    trained, _ = model.begin_update(docs)
+    for a, b in zip(trained, model.predict(docs), strict=True):
+        np.testing.assert_allclose(a.states, b.states, atol=1e-5)
+
+
+@pytest.mark.parametrize("lookahead", [4, 8, 12])
+def test_no_piece_sees_further_than_the_lookahead(lookahead):
+    model = make_model(lookahead=lookahead)
+    first, second = ("the cat " * 30 + tail for tail in ("ran away " * 20, "sat it " * 20))
+    a, b = model.predict([NLP.make_doc(first), NLP.make_doc(second)])
+    changed = np.flatnonzero(np.abs(a.states[:60, 0] - b.states[:60, 0]) > 1e-6)
+    assert changed.min() >= 60 - lookahead
+    assert changed.min() < 60
+
+
+def test_backprop_reaches_every_parameter():
+    model = make_model()
+    docs = [NLP.make_doc("The cat sat\non it. ☃"), NLP.make_doc("the mat")]
+    logits, backprop = model.begin_update(docs)
+    backprop([np.ones_like(pieces.states) for pieces in logits])
+    module = model.layers[0].shims[0].module
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in module.parameters())
+    assert model.layers[1].has_grad("W")
+
+
+def test_weights_are_packed_and_come_back_nearly_the_same():
+    model, docs = make_model(n_marks=2), [NLP.make_doc(TEXTS[0])]
+    other = make_model(n_marks=2)
+    other.layers[1].set_param("W", np.zeros((3, 32), dtype="f"))
+    before = model.predict(docs)[0].states
+    assert not np.allclose(other.predict(docs)[0].states, before, atol=0.1)
+    load_weights(other, weights_to_bytes(model))
+    np.testing.assert_allclose(other.predict(docs)[0].states, before, atol=0.1)
+
+
+def test_bytes_come_back_the_same():
+    model, docs = make_model(), [NLP.make_doc(TEXTS[0])]
+    fresh = SaT(BandedEncoder(**SMALL, n_layers=2, lookahead=12, dtype="float32")).from_bytes(model.to_bytes())
+    np.testing.assert_array_equal(fresh.predict(docs)[0].states, model.predict(docs)[0].states)
+    assert fresh.to_bytes() == model.to_bytes()
+
+
+def test_a_model_without_weights_says_so():
+    with pytest.raises(ValueError, match="SEG302"):
+        SaT(BandedEncoder(**SMALL)).layers[0].predict([NLP.make_doc("a")])
+
+
+def test_unknown_dtype():
+    with pytest.raises(ValueError, match="SEG200.*dtype"):
+        BandedEncoder(dtype="int3")
+
+
+def test_unknown_pretrained_name():
+    with pytest.raises(ValueError, match="SEG201"):
+        pretrained_path("nothing")
+
+
+@pytest.mark.parametrize("data", [b"", b"12345678", b"\xff" * 40, b"\x80\x04K\x01."])
+def test_bytes_that_are_not_ours(data):
+    with pytest.raises(ValueError, match="SEG300"):
+        serialize.read(data)
+
+
+def test_weights_that_do_not_fit_are_named():
+    model = make_model()
+    wider = SaT(BandedEncoder(**{**SMALL, "inner_width": 64}, n_layers=2, lookahead=12))
+    with pytest.raises(ValueError, match=r"SEG301.*inner\.weight has shape"):
+        load_weights(wider, weights_to_bytes(model))
+    with pytest.raises(ValueError, match=r"SEG301.*head\.W"):
+        load_weights(make_model(n_marks=4), weights_to_bytes(model))
+    with pytest.raises(ValueError, match=r"SEG301.*missing"):
+        load_weights(make_model(n_layers=3), weights_to_bytes(model))
+
+
+def test_weights_that_are_not_numbers_are_named():
+    model = make_model()
+    shim = model.layers[0].shims[0]
+    with torch.no_grad():
+        shim.module.norm.weight[0] = float("nan")
+    with pytest.raises(ValueError, match=r"SEG301.*norm\.weight"):
+        serialize.read(shim.to_bytes())
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory):
+    """A tiny random BERT in a directory, with a tokenizer made on the spot."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    path = tmp_path_factory.mktemp("bert")
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    tokenizer.train_from_iterator(TEXTS, trainers.WordPieceTrainer(vocab_size=80, special_tokens=special))
+    BertTokenizerFast(tokenizer_object=tokenizer).save_pretrained(path)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=80,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=64,
+    )
+    BertModel(config).save_pretrained(path, safe_serialization=True)
+    return path
+
+
+def make_hf(path, **settings):
+    encoder = registry.architectures.get("spacy_segment.HFEncoder.v1")(
+        str(path), dtype="float32", window=64, lookback=16, **settings
+    )
+    model = SaT(encoder)
+    model.initialize()
+    model.layers[1].set_param("W", np.random.default_rng(0).normal(size=(1, 32)).astype("f"))
+    return model
+
+
+def test_hf_encoder_sees_no_further_than_the_lookahead(bert):
+    model = make_hf(bert, lookahead=8)
+    first, second = ("the cat " * 15 + tail for tail in ("ran away " * 5, "sat it " * 5))
+    a, b = model.predict([NLP.make_doc(first), NLP.make_doc(second)])
+    changed = np.flatnonzero(np.abs(a.states[:30, 0] - b.states[:30, 0]) > 1e-5)
+    assert 22 <= changed.min() < 30
+
+
+def test_hf_encoder_packing_does_not_change_results(bert):
+    model = make_hf(bert, lookahead=8, batch_pieces=200)
+    docs = [NLP.make_doc(text) for text in TEXTS]
+    for doc, pieces in zip(docs, model.predict(docs), strict=True):
+        np.testing.assert_allclose(model.predict([doc])[0].states, pieces.states, atol=1e-5)
+
+
+def test_hf_encoder_learns_and_survives_without_its_directory(bert):
+    model = make_hf(bert, lookahead=8)
+    docs = [NLP.make_doc(TEXTS[0])]
+    logits, backprop = model.begin_update(docs)
+    np.testing.assert_allclose(logits[0].states, model.predict(docs)[0].states, atol=1e-5)
+    backprop([np.ones_like(logits[0].states)])
+    assert model.layers[0].shims[0].module.encoder.embeddings.word_embeddings.weight.grad.abs().sum() > 0
+    encoder = registry.architectures.get("spacy_segment.HFEncoder.v1")
+    fresh = SaT(encoder("gone", dtype="float32", window=64, lookback=16, lookahead=8)).from_bytes(model.to_bytes())
+    np.testing.assert_array_equal(fresh.predict(docs)[0].states, model.predict(docs)[0].states)
+
+
+def test_hf_encoder_keeps_the_first_layers(bert):
+    assert len(make_hf(bert, n_layers=1).layers[0].shims[0].module.encoder.encoder.layer) == 1
+
+
+def test_hf_encoder_that_is_not_there(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
+    with pytest.raises(ValueError, match="SEG310"):
+        make_hf(tmp_path)
+
+
+def test_tok2vec_encoder_learns():
+    nlp = spacy.blank("en")
+    tok2vec = {
+        "@architectures": "spacy.HashEmbedCNN.v2",
+        "width": 32,
+        "depth": 1,
+        "embed_size": 200,
+        "window_size": 1,
+        "maxout_pieces": 2,
+        "subword_features": True,
+        "pretrained_vectors": None,
+    }
+    encoder = {"@architectures": "spacy_segment.Tok2VecEncoder.v1", "tok2vec": tok2vec}
+    model = {"@architectures": "spacy_segment.SaT.v1", "n_marks": 0, "pretrained": None, "encoder": encoder}
+    nlp.add_pipe("sentence_segmenter", config={"model": model})
+    optimizer = nlp.initialize(lambda: make_examples(nlp))
+    optimizer.learn_rate = 0.01
+    for _ in range(40):
+        nlp.update(make_examples(nlp), sgd=optimizer)
+    assert nlp.evaluate(make_examples(nlp))["sents_f"] == 1.0
