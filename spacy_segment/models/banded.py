@@ -30,7 +30,7 @@ def BandedEncoder(
     conv_width: int = 9,
     lookahead: int = 48,
     lookback: int = 32,
-    attention_every: int = 1,
+    attention_every: int = 2,
     window: int = 16384,
     dtype: str = "auto",
 ) -> EncoderModel:
@@ -158,8 +158,8 @@ def flatten(pieces: list[Pieces], gap: int) -> tuple[np.ndarray, Ints1d, list[sl
     RETURNS (tuple): features (n, n_features), segments (n,) with -1 on pads, and the rows of every text.
     """
     n = sum(len(p.starts) + gap for p in pieces)
-    features = np.zeros((n, 1 + len(N_VALUES)), dtype=np.int64)
-    segments = np.full(n, -1, dtype=np.int64)
+    features = np.zeros((n, 1 + len(N_VALUES)), dtype=np.int32)
+    segments = np.full(n, -1, dtype=np.int32)
     rows = []
     start = 0
     for i, p in enumerate(pieces):

@@ -91,7 +91,7 @@ def tokenize(tokenizer: Tokenizer, text: str, *, n_known: int, see_newlines: boo
         ],
         axis=1,
     )
-    return Pieces(features=features.astype(np.int64), starts=piece_starts, ends=piece_ends)
+    return Pieces(features=features.astype(np.int32), starts=piece_starts, ends=piece_ends)
 
 
 def parts(text: str, size: int) -> Iterator[tuple[int, int]]:

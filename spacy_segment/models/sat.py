@@ -4,6 +4,7 @@ Frohmann et al. (2024), Segment Any Text.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ def SaT(encoder: EncoderModel, *, n_marks: int = 0, pretrained: str | None = Non
     pretrained (str or None): Name of weights inside the package to start from.
     RAISES (ValueError): SEG201, SEG301.
 
-    Shape: list of Docs -> list of PieceStates with states (n_pieces, 1 + n_marks)
+    Shape: list of Docs -> list of PieceStates with states (n_pieces, 1 + n_marks) in training, at least column 0 of
+    them in prediction
     """
     head = Linear(nO=1 + n_marks, nI=encoder.maybe_get_dim("nO"), init_W=_zeros)
     model: SentenceModel = Model("sat", forward, init=init, layers=[encoder, head], attrs={"n_marks": n_marks})
@@ -41,7 +43,7 @@ def forward(
 ) -> tuple[list[PieceStates], Callable[[list[Floats2d]], list[Doc]]]:
     encoder, head = model.layers
     if not is_train and "project" in encoder.attrs:
-        return encoder.attrs["project"](encoder, docs, head.predict), lambda d_logits: docs
+        return encoder.attrs["project"](encoder, docs, partial(_boundary_logits, head)), lambda d_logits: docs
     states, backprop_encoder = encoder(docs, is_train)
     flat_states = model.ops.flatten([s.states for s in states]) if states else model.ops.alloc2f(0, head.get_dim("nI"))
     flat_logits, backprop_head = head(flat_states, is_train)
@@ -54,6 +56,11 @@ def forward(
 
     logits = model.ops.unflatten(flat_logits, model.ops.asarray1i(lengths))
     return [PieceStates(x, s.starts, s.ends) for x, s in zip(logits, states, strict=True)], backprop
+
+
+def _boundary_logits(head: Model[Floats2d, Floats2d], states: Floats2d) -> Floats2d:
+    """Column 0 alone: prediction has no use for the marks."""
+    return states @ head.get_param("W")[:1].T + head.get_param("b")[:1]
 
 
 def init(model: SentenceModel, X: Any = None, Y: Any = None) -> None:

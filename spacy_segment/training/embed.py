@@ -1,19 +1,40 @@
-"""Put a trained sentence model into the package: `python -m spacy_segment.training.embed PIPELINE NAME`."""
+"""Put a trained sentence model into the package: `python -m spacy_segment.training.embed PIPELINE NAME [CHECKPOINT]`.
+
+With a checkpoint, its weights are taken instead of those of the pipeline: a run need not have come to its end.
+"""
 
 import sys
 
 import spacy
+from spacy.language import Language
+from spacy.training import Example
 
+from ..align import reference_doc
 from ..files import write_atomically
 from ..models.sat import PRETRAINED, weights_to_bytes
+from .optimizer import AdamW
 
 
-def embed(pipeline: str, name: str) -> int:
-    """Write the packed weights of a pipeline's segmenter to `pretrained/NAME.safetensors`. RETURNS (int): Bytes."""
-    data = weights_to_bytes(spacy.load(pipeline).get_pipe("sentence_segmenter").model)
+def embed(pipeline: str, name: str, checkpoint: str | None = None) -> int:
+    """Write the packed weights of a pipeline's segmenter to `pretrained/NAME.safetensors`.
+
+    RETURNS (int): Size in bytes.
+    RAISES (ValueError): SEG420 if the checkpoint cannot be read or does not fit.
+    """
+    nlp = spacy.load(pipeline)
+    if checkpoint is not None:
+        restore(nlp, checkpoint)
+    data = weights_to_bytes(nlp.get_pipe("sentence_segmenter").model)
     write_atomically(PRETRAINED / f"{name}.safetensors", data)
     return len(data)
 
 
+def restore(nlp: Language, checkpoint: str) -> None:
+    """Take over the weights of a checkpoint: the optimizer puts them in place at its first step."""
+    text = "One. Two."
+    example = Example(nlp.make_doc(text), reference_doc(nlp.tokenizer, text, [0, 5]))
+    nlp.update([example], sgd=AdamW(checkpoint=checkpoint))
+
+
 if __name__ == "__main__":
-    sys.stdout.write(f"{embed(sys.argv[1], sys.argv[2]):,} bytes\n")
+    sys.stdout.write(f"{embed(*sys.argv[1:]):,} bytes\n")

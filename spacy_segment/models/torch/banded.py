@@ -22,7 +22,7 @@ class PieceEmbedding(nn.Module):
 
     Lan et al. (2020), ALBERT, section 3.1 (factorisation).
 
-    Shape: (n, 1 + n_features) int64 -> (n, hidden_width)
+    Shape: (n, 1 + n_features) integers -> (n, hidden_width)
     """
 
     def __init__(self, *, n_pieces: int, embedding_width: int, hidden_width: int, n_values: tuple[int, ...]) -> None:
@@ -135,7 +135,7 @@ class BandedEncoder(nn.Module):
     lookahead (int): Pieces seen to the right in all, split over the layers.
     lookback (int): Pieces seen to the left by one attention layer.
 
-    Shape: features (n, 1 + n_features) int64, segments (n,) int64 -> (n, hidden_width)
+    Shape: features (n, 1 + n_features) integers, segments (n,) integers -> (n, hidden_width)
     """
 
     def __init__(
@@ -182,7 +182,7 @@ class BandedEncoder(nn.Module):
 
     def forward(self, features: Tensor, segments: Tensor) -> Tensor:
         n = segments.shape[0]
-        fill = -n % self.lookback
+        fill = padded_length(n, self.lookback) - n
         features = F.pad(features, (0, 0, 0, fill))
         segments = F.pad(segments, (0, fill), value=-1)
         keep = (segments >= 0)[:, None]
@@ -193,6 +193,15 @@ class BandedEncoder(nn.Module):
         for layer in self.layers:
             x = layer(x, keep, mask)
         return self.norm(x)[:n]
+
+
+def padded_length(n: int, block: int) -> int:
+    """Round up to a multiple of `block`, coarsely enough that there are at most eight lengths between n and 2 n.
+
+    The CPU library makes (and keeps) kernels for every length it meets: free lengths leak gigabytes.
+    """
+    step = block * max(1, 2 ** max(0, n.bit_length() - 4) // block)
+    return -(-n // step) * step
 
 
 def gather_band(blocks: Tensor, lookahead: int, *, fill: int = 0) -> Tensor:

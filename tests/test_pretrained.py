@@ -1,0 +1,82 @@
+"""The embedded model, on texts of our own."""
+
+import socket
+
+import pytest
+import spacy
+
+TEXTS = {
+    "en": ["The ferry leaves at nine.", "Dr. Miller missed it by a minute.", "Will there be another one?"],
+    "de": ["Der Bäcker öffnet um sechs Uhr.", "Heute kam niemand.", "Warum eigentlich?"],
+    "fr": ["Le train est en retard.", "Nous attendons depuis une heure.", "Que faire ?"],
+    "es": ["El mercado abre temprano.", "¿Quieres venir conmigo?", "Mañana no puedo."],
+    "ru": ["Поезд опоздал на час.", "Мы ждали на перроне.", "Никто ничего не сказал."],
+    "hi": ["दुकान सुबह खुलती है।", "आज बहुत भीड़ थी।", "हम घर लौट आए।"],
+    "zh": ["商店早上九点开门。", "今天人很多。", "我们什么也没买。"],
+    "ja": ["電車が一時間遅れました。", "駅でずっと待っていました。", "誰も来ませんでした。"],
+}
+
+
+@pytest.fixture(scope="module")
+def nlp():
+    nlp = spacy.blank("xx")
+    nlp.add_pipe("sentence_segmenter")
+    return nlp
+
+
+@pytest.mark.parametrize("lang", TEXTS)
+def test_clean_text(nlp, lang):
+    gap = "" if lang in ("zh", "ja") else " "
+    doc = nlp(gap.join(TEXTS[lang]))
+    assert [sent.text for sent in doc.sents] == TEXTS[lang]
+
+
+def test_text_without_punctuation_case_and_newlines(nlp):
+    sentences = [
+        "we went to the market in the morning",
+        "it was closed because of the holiday",
+        "so we walked back along the river",
+        "my brother was angry but i did not mind",
+    ]
+    doc = nlp(" ".join(sentences))
+    found = {sent.start_char for sent in doc.sents}
+    gold = {doc.text.index(sentence) for sentence in sentences}
+    assert len(found & gold) >= 3
+    assert len(found) <= 6
+
+
+def test_headings_and_lists_on_lines_of_their_own(nlp):
+    doc = nlp("Opening hours\n\nWe open at nine.\nWe close at five.")
+    assert [sent.text.strip() for sent in doc.sents] == ["Opening hours", "We open at nine.", "We close at five."]
+
+
+def test_works_without_network_and_cache(monkeypatch, tmp_path):
+    def refuse(*args, **kwargs):
+        raise AssertionError("the network was used")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentence_segmenter")
+    assert len(list(nlp("It rained. We left.").sents)) == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_precision_changes_almost_nothing(nlp):
+    text = " ".join(sentence for sentences in TEXTS.values() for sentence in sentences)
+    shim = nlp.get_pipe("sentence_segmenter").model.layers[0].shims[0]
+    found = {}
+    for dtype in ("float32", "bfloat16"):
+        shim.dtype = dtype
+        found[dtype] = [token.is_sent_start for token in nlp(text)]
+    shim.dtype = "auto"
+    same = sum(a == b for a, b in zip(*found.values(), strict=True))
+    assert same / len(found["float32"]) > 0.98
+
+
+def test_initialize_keeps_the_pretrained_weights(nlp):
+    other = spacy.blank("xx")
+    other.add_pipe("sentence_segmenter")
+    other.initialize()
+    text = " ".join(TEXTS["en"])
+    assert [s.text for s in other(text).sents] == [s.text for s in nlp(text).sents]
