@@ -11,7 +11,7 @@ from spacy.cli._util import app
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
-from spacy_segment.cli import benchmark, segment, threshold  # noqa: F401 (registers its command)
+from spacy_segment.cli import benchmark, segment, speed, threshold  # noqa: F401 (registers their commands)
 from spacy_segment.cli.inputs import decode_parts
 from spacy_segment.cli.peers import make_splitter
 
@@ -160,6 +160,14 @@ def test_benchmark_threshold(model, gold):
     result = RUNNER.invoke(app, ["segment-benchmark", "threshold", str(gold), "--model", model])
     assert result.exit_code == 0, result.output
     assert "best threshold" in result.stdout
+
+
+def test_benchmark_speed(model, gold):
+    arguments = ["speed", str(gold), "--model", model, "--size", "2000", "--long", "5000", "--runs", "2"]
+    result = RUNNER.invoke(app, ["segment-benchmark", *arguments])
+    assert result.exit_code == 0, result.output
+    assert "en_a.test.txt" in result.stdout
+    assert "5,000 characters" in result.stdout
 
 
 def test_benchmark_says_what_is_wrong(tmp_path):

@@ -7,7 +7,17 @@ from hypothesis import strategies as st
 
 from spacy_segment.training.corruption import CONDITIONS, CORRUPTIONS, FAMILIES, corrupted, lower_case, remove, shorten
 
-SENTENCES = ["Hello, World!", "“No”, she said…", "It's 5 o'clock?", "- end", "Ça va ?", "我来了。", "İyi", "...", "a-b (c)"]
+SENTENCES = [
+    "Hello, World!",
+    "“No”, she said…",
+    "It's 5 o'clock?",
+    "- end",
+    "Ça va ?",
+    "我来了。",
+    "İyi",
+    "...",
+    "a-b (c)",
+]
 TEXTS = st.lists(st.sampled_from(SENTENCES), min_size=1, max_size=6)
 GAPS = st.sampled_from([" ", "\n", "\n\n", "  "])
 

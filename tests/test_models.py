@@ -280,3 +280,38 @@ def test_tok2vec_encoder_learns():
     for _ in range(40):
         nlp.update(make_examples(nlp), sgd=optimizer)
     assert nlp.evaluate(make_examples(nlp))["sents_f"] == 1.0
+
+
+def test_a_shared_transformer_serves_tagger_and_segmenter(bert, tmp_path):
+    nlp = spacy.blank("en")
+    transformer = {
+        "@architectures": "spacy-transformers.TransformerModel.v3",
+        "name": str(bert),
+        "tokenizer_config": {"use_fast": True, "model_max_length": 64},
+        "get_spans": {"@span_getters": "spacy-transformers.strided_spans.v1", "window": 16, "stride": 12},
+    }
+    listener = {
+        "@architectures": "spacy-transformers.TransformerListener.v1",
+        "grad_factor": 1.0,
+        "pooling": {"@layers": "reduce_mean.v1"},
+        "upstream": "*",
+    }
+    encoder = {"@architectures": "spacy_segment.Tok2VecEncoder.v1", "tok2vec": listener}
+    model = {"@architectures": "spacy_segment.SaT.v1", "n_marks": 0, "pretrained": None, "encoder": encoder}
+    nlp.add_pipe("transformer", config={"model": transformer})
+    nlp.add_pipe("sentence_segmenter", config={"model": model})
+    nlp.add_pipe("tagger", config={"model": {"@architectures": "spacy.Tagger.v2", "tok2vec": listener}})
+    examples = make_examples(nlp)
+    for example in examples:
+        for token in example.reference:
+            token.tag_ = "P" if token.is_punct else "W"
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.01
+    for _ in range(30):
+        nlp.update(examples, sgd=optimizer)
+    scores = nlp.evaluate(examples)
+    assert scores["sents_f"] > 0.8
+    assert scores["tag_acc"] > 0.8
+    nlp.to_disk(tmp_path)
+    doc, again = nlp(examples[0].text), spacy.load(tmp_path)(examples[0].text)
+    assert [token.is_sent_start for token in doc] == [token.is_sent_start for token in again]

@@ -29,9 +29,15 @@ def imports(path):
 @pytest.mark.parametrize(
     ("files", "forbidden"),
     [
-        ("align.py decoding.py metrics.py text.py types.py errors.py files.py loss.py scorers.py", ["torch", "transformers"]),
+        (
+            "align.py decoding.py metrics.py text.py types.py errors.py files.py loss.py scorers.py",
+            ["torch", "transformers"],
+        ),
         ("models/torch/*.py", ["spacy.", "thinc"]),
-        ("pipeline/*.py __init__.py", ["torch", "transformers", "tokenizers", "spacy_segment.models", "spacy_segment.cli"]),
+        (
+            "pipeline/*.py __init__.py",
+            ["torch", "transformers", "tokenizers", "spacy_segment.models", "spacy_segment.cli"],
+        ),
         ("models/*.py training/*.py *.py", ["spacy_segment.cli"]),
     ],
 )

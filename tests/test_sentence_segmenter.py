@@ -17,7 +17,23 @@ from spacy_segment.align import reference_doc
 JOINED = [" ".join(sentences) for sentences in TEXTS]
 ANY_TEXT = st.lists(
     st.sampled_from(
-        ["word", "Ab.", "x?y", "。", "私は猫", "ไป", "\n", "\r\n", "\n\n", " ", "  ", "\t", "e\u0301", "👩\u200d👩\u200d👧", "🇩🇪🇫🇷"]
+        [
+            "word",
+            "Ab.",
+            "x?y",
+            "。",
+            "私は猫",
+            "ไป",
+            "\n",
+            "\r\n",
+            "\n\n",
+            " ",
+            "  ",
+            "\t",
+            "e\u0301",
+            "👩\u200d👩\u200d👧",
+            "🇩🇪🇫🇷",
+        ]
         + ["\ufeff", "\u202e", "\x00", "\u2028", "ﷺ", "½", "a" * 300, "#", "((", "\u200b", "؟", "।"]
     )
     | st.text(max_size=5),
@@ -154,7 +170,9 @@ def test_carriage_return_and_newline_are_one_newline(nlp):
 
 def test_ignored_newlines_are_spaces_to_the_model(nlp):
     configure(nlp, newlines="ignore")
-    with_newline, with_space = (nlp.get_pipe("sentence_segmenter").predict([nlp.make_doc(t)])[0] for t in ("a\nb", "a b"))
+    with_newline, with_space = (
+        nlp.get_pipe("sentence_segmenter").predict([nlp.make_doc(t)])[0] for t in ("a\nb", "a b")
+    )
     np.testing.assert_array_equal(with_newline.logits, with_space.logits)
 
 
@@ -237,7 +255,9 @@ def test_round_trips_keep_probabilities(nlp, tmp_path):
 def test_saving_again_gives_the_same_bytes(nlp, tmp_path):
     nlp.to_disk(tmp_path / "one")
     spacy.load(tmp_path / "one").to_disk(tmp_path / "two")
-    files = [p.relative_to(tmp_path / "one") for p in (tmp_path / "one" / "sentence_segmenter").rglob("*") if p.is_file()]
+    files = [
+        p.relative_to(tmp_path / "one") for p in (tmp_path / "one" / "sentence_segmenter").rglob("*") if p.is_file()
+    ]
     assert files
     for file in files:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()

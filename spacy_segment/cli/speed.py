@@ -1,0 +1,94 @@
+"""`python -m spacy segment-benchmark speed`: characters per second, and memory for one long text."""
+
+import multiprocessing
+import platform
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from wasabi import msg
+
+from ..training.formats import find_files, read_records
+from .benchmark import benchmark_app
+from .peers import splitter_version
+from .segment import load_pipeline
+
+
+@benchmark_app.command("speed")
+def speed_cli(
+    data: list[str] = typer.Argument(..., help="Files, folders or patterns; every file is a row of the table"),
+    model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded model if left out"),
+    size: int = typer.Option(500_000, help="Characters of every file, repeated if it is shorter"),
+    long: int = typer.Option(5_000_000, help="Characters of the one long text that memory is measured on"),
+    runs: int = typer.Option(5, help="Timed runs after one that is not"),
+) -> None:
+    """Characters per second through `nlp.pipe` (median, minimum and maximum), and the peak memory of a whole process."""
+    try:
+        files = find_files(data)
+        texts = {path: _texts(path, size) for path in files}
+    except (ValueError, OSError) as error:
+        msg.fail(" ".join(str(error).split()), exits=1)
+    import torch
+
+    console = Console()
+    versions = ", ".join(f"{name} {splitter_version(name)}" for name in ("spacy-segment", "spacy", "torch"))
+    console.print(f"Python {platform.python_version()}, {versions}, {torch.get_num_threads()} threads")
+    table = Table("texts", "documents", "characters", "characters/s (median)", "min", "max")
+    for path, docs in texts.items():
+        rates = measure_speed(model, docs, runs)
+        row = [f"{value:,.0f}" for value in (len(docs), sum(map(len, docs)), median(rates), min(rates), max(rates))]
+        table.add_row(path.name, *row)
+    console.print(table)
+    memory = Table("one text of", "seconds", "characters/s", "peak memory of the process")
+    for part in (long // 5, long):
+        seconds, peak = measure_long(model, "\n".join(_texts(files[0], part))[:part])
+        memory.add_row(f"{part:,} characters", f"{seconds:.1f}", f"{part / seconds:,.0f}", f"{peak / 1e6:,.0f} MB")
+    console.print(memory)
+
+
+def measure_speed(model: str | None, texts: list[str], runs: int) -> list[float]:
+    """RETURNS (list of float): Characters per second of every run, the first one left out."""
+    nlp = load_pipeline(model, "xx", {})
+    rates = []
+    for _ in range(runs + 1):
+        start = perf_counter()
+        for _doc in nlp.pipe(texts):
+            pass
+        rates.append(sum(map(len, texts)) / (perf_counter() - start))
+    return rates[1:]
+
+
+def measure_long(model: str | None, text: str) -> tuple[float, float]:
+    """Segment one text in a process of its own. RETURNS (tuple): Seconds, and peak memory in bytes, all included."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(_segment_alone, (model, text))
+
+
+def _segment_alone(model: str | None, text: str) -> tuple[float, float]:
+    import resource
+    import sys
+
+    nlp = load_pipeline(model, "xx", {})
+    start = perf_counter()
+    nlp(text)
+    seconds = perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return seconds, peak * (1 if sys.platform == "darwin" else 1024)
+
+
+def _texts(path: Path, size: int) -> list[str]:
+    """Documents of a file, again and again until `size` characters are there."""
+    documents = [record.text for record in read_records(path)]
+    total = sum(map(len, documents)) or 1
+    chosen, taken = [], 0
+    for text in islice(cycle(documents), len(documents) * (1 + size // total)):
+        chosen.append(text)
+        taken += len(text)
+        if taken >= size:
+            break
+    return chosen

@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+import segeval
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spacy_segment.metrics import (
+    PRF,
+    boundary_prf,
+    boundary_similarity,
+    every_k,
+    gaps,
+    pk,
+    segment_label_f,
+    window_diff,
+    window_size,
+)
+
+PAIRS = st.integers(3, 40).flatmap(
+    lambda n: st.tuples(*[st.lists(st.integers(0, 1), min_size=n, max_size=n).map(np.asarray) for _ in range(2)])
+)
+
+
+def masses(marks):
+    """Lengths of the segments, as segeval takes them."""
+    starts = [0, *(np.flatnonzero(marks) + 1).tolist(), len(marks) + 1]
+    return tuple(b - a for a, b in zip(starts[:-1], starts[1:], strict=True))
+
+
+def test_gaps_and_every_k():
+    assert gaps([0, 2, 5], 6).tolist() == [0, 1, 0, 0, 1]
+    assert gaps([], 1).tolist() == []
+    assert every_k(7, 3).tolist() == [0, 0, 1, 0, 0, 1]
+
+
+@pytest.mark.parametrize(("starts", "n", "k"), [([0, 5], 10, 2), ([0, 6, 12], 18, 3), ([0], 20, 10), ([0, 1, 2], 3, 2)])
+def test_window_size(starts, n, k):
+    assert window_size(gaps(starts, n)) == k
+
+
+def test_pk_and_window_diff_by_hand():
+    reference, hypothesis = gaps([0, 4], 8), gaps([0, 3, 4], 8)
+    # windows of 2 gaps: reference 0 0 1 1 0 0, hypothesis 0 1 2 1 0 0
+    assert pk(reference, hypothesis) == pytest.approx(1 / 6)
+    assert window_diff(reference, hypothesis) == pytest.approx(2 / 6)
+
+
+@given(PAIRS, st.integers(2, 6))
+def test_pk_and_window_diff_agree_with_segeval(pair, k):
+    reference, hypothesis = pair
+    if len(reference) + 1 <= k:
+        return
+    ours, theirs = masses(reference), masses(hypothesis)
+    assert pk(reference, hypothesis, k) == pytest.approx(float(segeval.pk(theirs, ours, window_size=k)))
+    expected = float(segeval.window_diff(theirs, ours, window_size=k))
+    assert window_diff(reference, hypothesis, k) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("reference", "hypothesis", "expected"),
+    [
+        ([0, 1, 0, 0], [0, 1, 0, 0], 1.0),
+        ([0, 1, 0, 0], [0, 0, 0, 0], 0.0),
+        ([0, 1, 0, 0], [0, 0, 1, 0], 0.5),
+        ([0, 0, 0, 0], [0, 0, 0, 0], 1.0),
+        ([1, 0, 0, 1], [1, 0, 0, 0], 0.5),
+        ([1, 0, 0, 1, 0], [1, 0, 0, 0, 1], 0.75),
+    ],
+)
+def test_boundary_similarity(reference, hypothesis, expected):
+    reference, hypothesis = np.asarray(reference), np.asarray(hypothesis)
+    assert boundary_similarity(reference, hypothesis) == expected
+    if not (reference.any() or hypothesis.any()):
+        return  # segeval has no answer
+    oracle = segeval.boundary_similarity(masses(hypothesis), masses(reference), n_t=2)
+    assert boundary_similarity(reference, hypothesis) == pytest.approx(float(oracle))
+
+
+@given(PAIRS)
+def test_perfect_and_bounded(pair):
+    reference, hypothesis = pair
+    assert pk(reference, reference) == window_diff(reference, reference) == 0
+    assert boundary_similarity(reference, reference) == 1
+    assert 0 <= pk(reference, hypothesis) <= window_diff(reference, hypothesis) <= 1
+    assert 0 <= boundary_similarity(reference, hypothesis) <= 1
+    strict, loose = (boundary_prf(reference, hypothesis, tolerance=t) for t in (0, 2))
+    assert strict.tp <= loose.tp
+    assert loose.tp + loose.fn == reference.sum()
+    assert loose.tp + loose.fp == hypothesis.sum()
+
+
+def test_boundary_prf_matches_one_to_one():
+    reference, hypothesis = np.asarray([0, 0, 1, 0, 0]), np.asarray([0, 1, 0, 1, 0])
+    assert boundary_prf(reference, hypothesis) == PRF(0, 2, 1)
+    assert boundary_prf(reference, hypothesis, tolerance=1) == PRF(1, 1, 0)
+
+
+def test_segment_label_f():
+    reference = [(0, 4, "a"), (4, 8, "b"), (8, 9, "c")]
+    assert segment_label_f(reference, [(0, 5, "a"), (5, 9, "b")]) == pytest.approx(2 / 3)
+    assert segment_label_f(reference, []) == 0
+    assert segment_label_f([], []) == 1
