@@ -150,7 +150,7 @@ def test_benchmark_sentences(model, gold, tmp_path):
     assert "mine (macro)" in result.stdout
     assert "characters/s" in result.stdout
     rows = {(r["condition"], r["system"]): r for r in json.loads(output.read_text())}
-    assert set(c for c, _ in rows) == {"clean", "flat", "corrupted"}
+    assert {c for c, _ in rows} == {"clean", "flat", "corrupted"}
     assert rows["clean", "sentencizer"]["boundary_f"] == 1.0
     assert rows["corrupted", "sentencizer"]["boundary_f"] == 0.0
     assert rows["clean", model]["boundary_r"] > 0.5

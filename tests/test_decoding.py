@@ -123,5 +123,5 @@ def test_decode_rejects_contradictions(settings, code):
 
 
 def test_decode_rejects_what_is_not_a_number():
-    with pytest.raises(ValueError, match="SEG120.*unit 1"):
+    with pytest.raises(ValueError, match=r"SEG120.*unit 1"):
         decode(np.asarray([0.0, np.nan]))

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import segeval
@@ -24,7 +26,7 @@ PAIRS = st.integers(3, 40).flatmap(
 def masses(marks):
     """Lengths of the segments, as segeval takes them."""
     starts = [0, *(np.flatnonzero(marks) + 1).tolist(), len(marks) + 1]
-    return tuple(b - a for a, b in zip(starts[:-1], starts[1:], strict=True))
+    return tuple(b - a for a, b in itertools.pairwise(starts))
 
 
 def test_gaps_and_every_k():

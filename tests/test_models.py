@@ -152,7 +152,7 @@ def test_a_model_without_weights_says_so():
 
 
 def test_unknown_dtype():
-    with pytest.raises(ValueError, match="SEG200.*dtype"):
+    with pytest.raises(ValueError, match=r"SEG200.*dtype"):
         BandedEncoder(dtype="int3")
 
 
