@@ -18,12 +18,17 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG132 = "{path}, line {line}: {reason}. Expected UTF-8 text."
     SEG133 = "Cannot load the pipeline '{name}': {reason}"
     SEG134 = "The output format must be one of {formats}; 'spacy' needs --output FILE."
+    SEG140 = "'{name}' needs sentence starts, and a Doc has none. Put a component that sets them before it: nlp.add_pipe('sentence_segmenter', before='{name}'), or 'sentencizer', 'senter', 'parser'."
+    SEG141 = "{path}, record {record}: {reason}"
+    SEG142 = "The sections of a gold Doc must tile it: they {problem}."
 
     # Configuration
     SEG200 = "'{name}' must be {expected}, got {value!r}."
-    SEG201 = "The pretrained sentence model was asked for ('{name}'), but the package holds none of that name. It holds: {names}."
+    SEG201 = "Pretrained weights were asked for ('{name}'), but the package holds none of that name. It holds: {names}."
     SEG210 = "Corruptions are given as names (with weights of at least 0, not all 0), got {given}. Known: {known}."
     SEG211 = "A mixture needs documents with sentences and at least one length of crops; found none at {path}."
+    SEG220 = "The model knows no label '{label}'. It knows: {known}. Call nlp.initialize() with examples of all labels."
+    SEG221 = "'{name}' asks for {n_segments} segments, but the Doc has {n_units} units. Ask for fewer, or set n_segments to None."
 
     # Model files
     SEG300 = "Cannot read the model: {reason}. Expected a file or directory that this version of spacy_segment saved."
@@ -35,4 +40,6 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG400 = "The gold text and the predicted text of an Example differ, so gold sentence starts have no place: {reference!r} against {predicted!r}."
     SEG401 = "The loss is not a number. Lower the learning rate, or look for broken input in this batch: {text!r}."
     SEG402 = "An Example has no gold sentence starts. Set Token.is_sent_start on the reference Doc, or read the corpus with spacy_segment.SentenceCorpus.v1."
+    SEG403 = "'{name}' has a model without anything to train. Use spacy_segment.Coherence.v1, LocalContext.v1 or SameTopic.v1."
+    SEG404 = "An Example has no gold topics in doc.spans['{key}']. Set them on the reference Doc, or read the corpus with spacy_segment.TopicCorpus.v1."
     SEG420 = "Cannot go on from the checkpoint '{path}': {reason}. Delete it to train from the start."

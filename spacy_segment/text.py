@@ -54,6 +54,18 @@ def is_kind(points: Ints1d, kind: str) -> np.ndarray:
     return known | (points >= TABLE_SIZE) if kind == "unspaced" else known
 
 
+def newlines_before(text: str, offsets: np.ndarray) -> np.ndarray:
+    """How many newlines stand in the white space right before each offset; CR LF counts once, 0 at the start."""
+    points = code_points(text)
+    newline = (points == ord("\n")) | ((points == ord("\r")) & (np.append(points[1:], 0) != ord("\n")))
+    newline |= np.isin(points, (0x0B, 0x0C, 0x85, 0x2028, 0x2029))
+    total = np.concatenate([[0], np.cumsum(newline)])
+    place = np.arange(len(points) + 1)
+    last_text = np.maximum.accumulate(np.where(np.append(~is_kind(points, "space"), False), place + 1, 0))
+    before = np.where(offsets > 0, last_text[np.maximum(offsets, 1) - 1], 0)
+    return np.where(before > 0, total[offsets] - total[before], 0)
+
+
 @cache
 def _table(kind: str) -> np.ndarray:
     test = TESTS[kind]

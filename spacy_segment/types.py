@@ -41,5 +41,33 @@ class Boundaries:
     logits: Floats1d
 
 
+@dataclass(frozen=True)
+class TopicLogits:
+    """What a topic model says of one Doc of n units. What it says of the first unit's boundary does not count.
+
+    boundary (Floats1d): (n,) log-odds that a topic starts with the unit.
+    any_level (Floats1d or None): (n,) log-odds that a topic or a part of one starts with it.
+    labels (Floats2d or None): (n, n_labels) logits of the label of the topic the unit is in.
+    """
+
+    boundary: Floats1d
+    any_level: Floats1d | None = None
+    labels: Floats2d | None = None
+
+
+@dataclass(frozen=True)
+class TopicGold:
+    """Gold topics of one Doc of n units.
+
+    boundary, any_level (Bools1d): (n,) whether a topic, or a topic or a part of one, starts with the unit.
+    labels (Ints1d): (n,) index of the label of the topic the unit is in.
+    """
+
+    boundary: Bools1d
+    any_level: Bools1d
+    labels: Ints1d
+
+
 EncoderModel: TypeAlias = Model[list[Doc], list[PieceStates]]  # states per piece
 SentenceModel: TypeAlias = Model[list[Doc], list[PieceStates]]  # logits per piece
+TopicModel: TypeAlias = Model[list[Doc], list[TopicLogits]]  # logits per unit

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from ..types import EncoderModel, Floats2d, Ints1d, PieceStates
 from .pieces import N_BUCKETS, N_VALUES, Pieces, tokenize, train_vocabulary
-from .shim import TorchShim
+from .shim import VocabularyShim
 from .torch.banded import BandedEncoder as BandedModule
 from .windows import windows
 
@@ -39,7 +39,7 @@ def BandedEncoder(
     lookahead (int): Pieces seen to the right in all; lookback (int): pieces seen to the left per attention layer.
     attention_every (int): Every so many layers attend, counted from the last.
     window (int): Pieces computed at once; texts are packed into it without padding.
-    dtype (str): "auto", "float32" or "bfloat16", see `TorchShim`.
+    dtype (str): "auto", "float32" or "bfloat16", see `shim.TorchShim`.
     RAISES (ValueError): SEG200.
     """
     build = partial(
@@ -61,8 +61,9 @@ def BandedEncoder(
         forward,
         init=init,
         dims={"nO": hidden_width},
-        shims=[BandedShim(build, dtype=dtype)],
+        shims=[VocabularyShim(build, dtype=dtype)],
         attrs={
+            "reads_text": True,
             "see_newlines": True,
             "window": window,
             "dropout_rate": 0.0,
@@ -72,34 +73,14 @@ def BandedEncoder(
     )
 
 
-class BandedShim(TorchShim):
-    """Adds the vocabulary, which is part of the meta data."""
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        if self._tokenizer is None:
-            self._tokenizer = Tokenizer.from_str(self.meta["tokenizer"])
-        return self._tokenizer
-
-    def setup(self, meta: dict[str, Any]) -> None:
-        super().setup(meta)
-        self._tokenizer = None
-
-    def restore(self, tensors: dict, meta: dict[str, Any]) -> None:
-        super().restore(tensors, meta)
-        self._tokenizer = None
-
-    _tokenizer: Tokenizer | None = None
-
-
 def set_vocabulary(model: EncoderModel, tokenizer: Tokenizer) -> None:
     """Give an encoder its vocabulary, and fresh weights."""
-    cast(BandedShim, model.shims[0]).setup({"tokenizer": tokenizer.to_str(), "n_known": tokenizer.get_vocab_size()})
+    cast(VocabularyShim, model.shims[0]).setup({"tokenizer": tokenizer.to_str(), "n_known": tokenizer.get_vocab_size()})
 
 
 def init(model: EncoderModel, X: list[Doc] | None = None, Y: None = None) -> None:
     """Learn a vocabulary from the Docs, with fresh weights, unless there is one."""
-    if not cast(BandedShim, model.shims[0]).is_built and X:
+    if not cast(VocabularyShim, model.shims[0]).is_built and X:
         set_vocabulary(model, train_vocabulary((doc.text for doc in X), size=LEARNED_VOCABULARY))
 
 
@@ -108,7 +89,7 @@ def forward(
 ) -> tuple[list[PieceStates], Callable[[list[PieceStates]], list[Doc]]]:
     if not is_train:
         return predict_projected(model, docs, lambda states: states), lambda d_states: docs
-    shim = cast(BandedShim, model.shims[0])
+    shim = cast(VocabularyShim, model.shims[0])
     shim.set_dropout(model.attrs["dropout_rate"])
     pieces = _tokenize_all(model, docs)
     features, segments, rows = flatten(pieces, shim.module.reach)
@@ -130,18 +111,19 @@ def predict_projected(model: EncoderModel, docs: list[Doc], project: Project) ->
 
     project (Callable): (n, hidden_width) -> (n, any width).
     """
-    shim = cast(BandedShim, model.shims[0])
+    shim = cast(VocabularyShim, model.shims[0])
     module = shim.module
     pieces = _tokenize_all(model, docs)
     features, segments, rows = flatten(pieces, module.reach)
-    reach = len(module.layers) * module.reach
-    n_attending = sum(layer.attention is not None for layer in module.layers)
+    stack = module.stack
+    reach = len(stack.layers) * module.reach
+    n_attending = sum(layer.attention is not None for layer in stack.layers)
     projected = []
     for window in windows(
         len(segments),
         size=model.attrs["window"],
-        lookback=reach + n_attending * module.lookback,
-        lookahead=reach + n_attending * module.lookahead,
+        lookback=reach + n_attending * stack.lookback,
+        lookahead=reach + n_attending * stack.lookahead,
     ):
         read = slice(window.start, window.stop)
         states = shim.predict(ArgsKwargs((shim.tensor(features[read]), shim.tensor(segments[read])), {}))
@@ -172,7 +154,7 @@ def flatten(pieces: list[Pieces], gap: int) -> tuple[np.ndarray, Ints1d, list[sl
 
 
 def _tokenize_all(model: EncoderModel, docs: list[Doc]) -> list[Pieces]:
-    shim = cast(BandedShim, model.shims[0])
+    shim = cast(VocabularyShim, model.shims[0])
     return [
         tokenize(shim.tokenizer, doc.text, n_known=shim.meta["n_known"], see_newlines=model.attrs["see_newlines"])
         for doc in docs

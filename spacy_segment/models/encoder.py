@@ -61,6 +61,7 @@ def HFEncoder(
         dims={"nO": None},
         shims=[HFShim(build, dtype=dtype, name=name, n_layers=n_layers)],
         attrs={
+            "reads_text": True,
             "window": window,
             "lookback": lookback,
             "lookahead": 0 if lookahead is None else lookahead,

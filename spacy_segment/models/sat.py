@@ -5,7 +5,6 @@ Frohmann et al. (2024), Segment Any Text.
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,7 @@ from thinc.api import Linear, Model
 from ..errors import Errors
 from ..types import EncoderModel, Floats2d, PieceStates, SentenceModel
 from . import serialize
-
-PRETRAINED = Path(__file__).parent.parent / "pretrained"
+from .weights import pretrained_path
 
 
 def SaT(encoder: EncoderModel, *, n_marks: int = 0, pretrained: str | None = None) -> SentenceModel:
@@ -70,15 +68,6 @@ def init(model: SentenceModel, X: Any = None, Y: Any = None) -> None:
     head.set_dim("nI", encoder.get_dim("nO"))
     if not head.has_param("W"):
         head.initialize()
-
-
-def pretrained_path(name: str) -> Path:
-    """RAISES (ValueError): SEG201 if the package holds no weights of that name."""
-    path = PRETRAINED / f"{name}.safetensors"
-    if not path.is_file():
-        names = ", ".join(sorted(p.stem for p in PRETRAINED.glob("*.safetensors"))) or "none"
-        raise ValueError(Errors.SEG201.format(name=name, names=names))
-    return path
 
 
 def weights_to_bytes(model: SentenceModel) -> bytes:

@@ -10,6 +10,7 @@ import torch
 from spacy.util import logger
 from thinc.api import ArgsKwargs, get_torch_default_device
 from thinc.shims.pytorch import PyTorchShim
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from ..errors import Errors
@@ -57,12 +58,12 @@ class TorchShim(PyTorchShim):
 
     def predict(self, inputs: ArgsKwargs) -> Any:
         module = self.module.eval()
-        with torch.inference_mode(), self._autocast():
+        with torch.inference_mode(), self.autocast():
             return module(*inputs.args, **inputs.kwargs)
 
     def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable[[Any], None]]:
         module = self.module.train()
-        with self._autocast():
+        with self.autocast():
             output = module(*inputs.args, **inputs.kwargs)
 
         def backprop(d_output: Any) -> None:
@@ -95,10 +96,31 @@ class TorchShim(PyTorchShim):
         self.meta = meta
         self._model = module.to(get_torch_default_device())
 
-    def _autocast(self) -> contextlib.AbstractContextManager:
+    def autocast(self) -> contextlib.AbstractContextManager:
+        """The precision of products, as `dtype` says."""
         device = self.device.type
         enabled = self.dtype == "bfloat16" or (self.dtype == "auto" and has_native_bfloat16(device))
         return torch.autocast(device, dtype=torch.bfloat16, enabled=enabled)
+
+
+class VocabularyShim(TorchShim):
+    """Adds the vocabulary of sub-word pieces, which is part of the meta data."""
+
+    _tokenizer: Tokenizer | None = None
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        if self._tokenizer is None:
+            self._tokenizer = Tokenizer.from_str(self.meta["tokenizer"])
+        return self._tokenizer
+
+    def setup(self, meta: dict[str, Any]) -> None:
+        super().setup(meta)
+        self._tokenizer = None
+
+    def restore(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+        super().restore(tensors, meta)
+        self._tokenizer = None
 
 
 @cache

@@ -19,7 +19,7 @@ from ..decoding import decode
 from ..errors import Errors
 from ..loss import sentence_loss
 from ..scorers import sentence_score
-from ..text import code_points, is_kind
+from ..text import newlines_before
 from ..types import Boundaries, Floats1d, Floats2d, Ints1d, PieceStates, SentenceModel
 from .settings import DEFAULTS, check_settings
 
@@ -191,7 +191,7 @@ class SentenceSegmenter(TrainablePipe):
         wanted = {"hard": 1, "paragraph": 2}.get(self.cfg["newlines"])
         if wanted is None:
             return np.zeros(len(offsets), dtype=bool)
-        return _newlines_before(doc.text, offsets) >= wanted
+        return newlines_before(doc.text, offsets) >= wanted
 
     def _lengths(self, doc: Doc, offsets: np.ndarray) -> np.ndarray:
         """Length of the text from every candidate to the next, in the unit of the limits."""
@@ -283,15 +283,3 @@ def _token_probs(token_starts: Ints1d, candidates: Boundaries) -> Floats1d:
     probs[np.searchsorted(token_starts, candidates.offsets[here])] = 1 / (1 + np.exp(-candidates.logits[here]))
     probs[0] = 1.0
     return probs
-
-
-def _newlines_before(text: str, offsets: np.ndarray) -> np.ndarray:
-    """How many newlines stand in the white space right before each offset; CR LF counts once, 0 at the start."""
-    points = code_points(text)
-    newline = (points == ord("\n")) | ((points == ord("\r")) & (np.append(points[1:], 0) != ord("\n")))
-    newline |= np.isin(points, (0x0B, 0x0C, 0x85, 0x2028, 0x2029))
-    total = np.concatenate([[0], np.cumsum(newline)])
-    place = np.arange(len(points) + 1)
-    last_text = np.maximum.accumulate(np.where(np.append(~is_kind(points, "space"), False), place + 1, 0))
-    before = np.where(offsets > 0, last_text[np.maximum(offsets, 1) - 1], 0)
-    return np.where(before > 0, total[offsets] - total[before], 0)

@@ -1,4 +1,4 @@
-"""Settings of the sentence segmenter: their defaults and what is allowed."""
+"""Settings of the components: their defaults and what is allowed."""
 
 from typing import Any
 
@@ -25,24 +25,74 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 }
 
 
+TOPIC_DEFAULTS: dict[str, Any] = {
+    "spans_key": "topics",
+    "units": "sentences",
+    "threshold": 0.5,
+    "label_threshold": 0.5,
+    "min_length": 0,
+    "max_length": None,
+    "length_unit": "sentences",
+    "n_segments": None,
+    "levels": 1,
+    "overwrite": True,
+}
+
+TOPIC_CHOICES: dict[str, tuple[Any, ...]] = {
+    "units": ("sentences", "paragraphs"),
+    "length_unit": ("sentences", "tokens", "characters"),
+    "levels": (1, 2),
+    "overwrite": (True, False),
+}
+
+
 def check_settings(settings: dict[str, Any]) -> None:
-    """RAISES (ValueError): SEG200 for the first setting that has a value it cannot have."""
-    for name, allowed in CHOICES.items():
-        if settings[name] not in allowed:
-            _fail(settings, name, f"one of {allowed}")
-    if not _is_number(settings["threshold"]) or not 0 < settings["threshold"] < 1:
-        _fail(settings, "threshold", "a number between 0 and 1")
+    """Settings of the sentence segmenter. RAISES (ValueError): SEG200 for the first with a value it cannot have."""
+    _check_choices(settings, CHOICES)
+    _check_probability(settings, "threshold")
     if not _is_number(settings["mark_weight"]) or settings["mark_weight"] < 0:
         _fail(settings, "mark_weight", "a number of at least 0")
-    if not isinstance(settings["min_length"], int) or settings["min_length"] < 0:
+    _check_limits(settings)
+
+
+def check_topic_settings(settings: dict[str, Any]) -> None:
+    """Settings of the topic segmenter. RAISES (ValueError): SEG200 for the first with a value it cannot have."""
+    _check_choices(settings, TOPIC_CHOICES)
+    _check_probability(settings, "threshold")
+    _check_probability(settings, "label_threshold")
+    _check_limits(settings)
+    number = settings["n_segments"]
+    if number is not None and (not _is_whole(number) or number < 1):
+        _fail(settings, "n_segments", "None, or a whole number of at least 1")
+    if not isinstance(settings["spans_key"], str) or not settings["spans_key"]:
+        _fail(settings, "spans_key", "a name")
+
+
+def _check_choices(settings: dict[str, Any], choices: dict[str, tuple[Any, ...]]) -> None:
+    for name, allowed in choices.items():
+        if settings[name] not in allowed:
+            _fail(settings, name, f"one of {allowed}")
+
+
+def _check_probability(settings: dict[str, Any], name: str) -> None:
+    if not _is_number(settings[name]) or not 0 < settings[name] < 1:
+        _fail(settings, name, "a number between 0 and 1")
+
+
+def _check_limits(settings: dict[str, Any]) -> None:
+    if not _is_whole(settings["min_length"]) or settings["min_length"] < 0:
         _fail(settings, "min_length", "a whole number of at least 0")
     longest = settings["max_length"]
-    if longest is not None and (not isinstance(longest, int) or longest < max(1, settings["min_length"])):
+    if longest is not None and (not _is_whole(longest) or longest < max(1, settings["min_length"])):
         _fail(settings, "max_length", "None, or a whole number of at least 1 and at least min_length")
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _fail(settings: dict[str, Any], name: str, expected: str) -> None:

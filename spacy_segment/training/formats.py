@@ -32,15 +32,18 @@ class Record:
 Lines = Iterator[tuple[int, str]]
 
 
-def find_files(paths: str | Path | list[str] | list[Path]) -> list[Path]:
+def find_files(
+    paths: str | Path | list[str] | list[Path], is_known: Callable[[Path], bool] | None = None
+) -> list[Path]:
     """Files, folders (files of known formats below) and patterns -> files, sorted within each, each once.
 
+    is_known (Callable or None): Which files of a folder count, if not those of `READERS`.
     RAISES (ValueError): SEG110 if nothing is there.
     """
     found: dict[Path, None] = {}
     for path in [paths] if isinstance(paths, str | Path) else paths:
         if Path(path).is_dir():
-            files = [p for p in sorted(Path(path).rglob("*")) if _format(p) is not None]
+            files = [p for p in sorted(Path(path).rglob("*")) if p.is_file() and (is_known or _format)(p)]
         else:
             files = [Path(p) for p in sorted(glob.glob(str(path), recursive=True)) if Path(p).is_file()]
         if not files:

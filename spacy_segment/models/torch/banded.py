@@ -128,6 +128,61 @@ class BandedLayer(nn.Module):
         return x + self.dropout(self.outer(F.gelu(self.inner(self.inner_norm(x)), approximate="tanh")))
 
 
+class BandedStack(nn.Module):
+    """Layers over a flat run: convolutions, and attention within a band in every `attention_every`-th, counted from the last.
+
+    lookahead (int): Units seen to the right by one attention layer; lookback (int): to the left.
+
+    Shape: (n, hidden_width), segments (n,) integers, -1 on pads -> (n, hidden_width)
+    """
+
+    def __init__(
+        self,
+        *,
+        hidden_width: int,
+        inner_width: int,
+        n_layers: int,
+        n_heads: int,
+        conv_width: int,
+        lookback: int,
+        lookahead: int,
+        attention_every: int,
+        dropout_prob: float,
+    ) -> None:
+        super().__init__()
+        self.lookback = lookback
+        self.lookahead = lookahead
+        self.layers = nn.ModuleList(
+            BandedLayer(
+                hidden_width=hidden_width,
+                inner_width=inner_width,
+                conv_width=conv_width,
+                attention=BandedAttention(
+                    hidden_width=hidden_width, n_heads=n_heads, lookback=lookback, lookahead=lookahead
+                )
+                if attends
+                else None,
+                dropout_prob=dropout_prob,
+            )
+            for attends in attending(n_layers, attention_every)
+        )
+        self.norm = nn.LayerNorm(hidden_width)
+        self.register_buffer("distance", band_distances(lookback, lookahead), persistent=False)
+
+    def forward(self, x: Tensor, segments: Tensor) -> Tensor:
+        n = segments.shape[0]
+        fill = padded_length(n, self.lookback) - n
+        x = F.pad(x, (0, 0, 0, fill))
+        segments = F.pad(segments, (0, fill), value=-1)
+        keep = (segments >= 0)[:, None]
+        blocks = segments.view(-1, self.lookback)
+        inside = (self.distance >= 0) & (self.distance <= self.lookback + self.lookahead)
+        mask = inside & (blocks[:, :, None] == gather_band(blocks, self.lookahead, fill=-2)[:, None, :])
+        for layer in self.layers:
+            x = layer(x, keep, mask)
+        return self.norm(x)[:n]
+
+
 class BandedEncoder(nn.Module):
     """Encode a flat run of pieces; see the head of this file.
 
@@ -145,54 +200,36 @@ class BandedEncoder(nn.Module):
         n_values: tuple[int, ...],
         embedding_width: int,
         hidden_width: int,
-        inner_width: int,
         n_layers: int,
-        n_heads: int,
         conv_width: int,
         lookahead: int,
-        lookback: int,
         attention_every: int,
         dropout_prob: float,
+        **settings: int,
     ) -> None:
         super().__init__()
         self.reach = conv_width // 2
-        self.lookback = lookback
-        attends = [(n_layers - 1 - i) % attention_every == 0 for i in range(n_layers)]
-        self.lookahead = (lookahead - n_layers * self.reach) // sum(attends)
         self.embed = PieceEmbedding(
             n_pieces=n_pieces, embedding_width=embedding_width, hidden_width=hidden_width, n_values=n_values
         )
         self.dropout = nn.Dropout(dropout_prob)
-        self.layers = nn.ModuleList(
-            BandedLayer(
-                hidden_width=hidden_width,
-                inner_width=inner_width,
-                conv_width=conv_width,
-                attention=BandedAttention(
-                    hidden_width=hidden_width, n_heads=n_heads, lookback=lookback, lookahead=self.lookahead
-                )
-                if attend
-                else None,
-                dropout_prob=dropout_prob,
-            )
-            for attend in attends
+        self.stack = BandedStack(
+            hidden_width=hidden_width,
+            n_layers=n_layers,
+            conv_width=conv_width,
+            lookahead=(lookahead - n_layers * self.reach) // sum(attending(n_layers, attention_every)),
+            attention_every=attention_every,
+            dropout_prob=dropout_prob,
+            **settings,
         )
-        self.norm = nn.LayerNorm(hidden_width)
-        self.register_buffer("distance", band_distances(lookback, self.lookahead), persistent=False)
 
     def forward(self, features: Tensor, segments: Tensor) -> Tensor:
-        n = segments.shape[0]
-        fill = padded_length(n, self.lookback) - n
-        features = F.pad(features, (0, 0, 0, fill))
-        segments = F.pad(segments, (0, fill), value=-1)
-        keep = (segments >= 0)[:, None]
-        blocks = segments.view(-1, self.lookback)
-        inside = (self.distance >= 0) & (self.distance <= self.lookback + self.lookahead)
-        mask = inside & (blocks[:, :, None] == gather_band(blocks, self.lookahead, fill=-2)[:, None, :])
-        x = self.dropout(self.embed(features))
-        for layer in self.layers:
-            x = layer(x, keep, mask)
-        return self.norm(x)[:n]
+        return self.stack(self.dropout(self.embed(features)), segments)
+
+
+def attending(n_layers: int, every: int) -> list[bool]:
+    """Which layers attend: every so many, counted from the last."""
+    return [(n_layers - 1 - i) % every == 0 for i in range(n_layers)]
 
 
 def padded_length(n: int, block: int) -> int:

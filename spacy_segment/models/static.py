@@ -1,0 +1,88 @@
+"""Static sub-word vectors as an encoder: a piece has one vector, whatever stands around it."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
+
+import numpy as np
+import torch
+from spacy.tokens import Doc
+from thinc.api import Model
+from tokenizers import Tokenizer
+from torch import nn
+
+from ..types import EncoderModel, PieceStates
+from .banded import LEARNED_VOCABULARY
+from .pieces import N_BUCKETS, Pieces, tokenize, train_vocabulary
+from .shim import VocabularyShim
+
+
+def StaticEncoder(*, width: int = 128, trainable: bool = False) -> EncoderModel:
+    """Look the vector of every piece up in a table.
+
+    trainable (bool): Whether training changes the table.
+    """
+    return Model(
+        "static_encoder",
+        forward,
+        init=init,
+        dims={"nO": width},
+        shims=[VocabularyShim(partial(_build, width=width), dtype="float32")],
+        attrs={"reads_text": True, "trainable": trainable, "set_vocabulary": set_vocabulary},
+    )
+
+
+def set_vocabulary(model: EncoderModel, tokenizer: Tokenizer, vectors: np.ndarray | None = None) -> None:
+    """Give the encoder its vocabulary, and vectors, (n_pieces + N_BUCKETS, width), or random ones."""
+    shim = _shim(model)
+    shim.setup({"tokenizer": tokenizer.to_str(), "n_known": tokenizer.get_vocab_size()})
+    if vectors is not None:
+        shim.restore({"embed.weight": torch.from_numpy(vectors.astype(np.float32))}, shim.meta)
+
+
+def init(model: EncoderModel, X: list[Doc] | None = None, Y: None = None) -> None:
+    """Learn a vocabulary from the Docs, with random vectors, unless there is one."""
+    if not _shim(model).is_built and X:
+        set_vocabulary(model, train_vocabulary((doc.text for doc in X), size=LEARNED_VOCABULARY))
+
+
+def forward(
+    model: EncoderModel, docs: list[Doc], is_train: bool
+) -> tuple[list[PieceStates], Callable[[list[PieceStates]], list[Doc]]]:
+    shim = _shim(model)
+    weight = shim.module.embed.weight
+    pieces = [tokenize(shim.tokenizer, doc.text, n_known=shim.meta["n_known"], see_newlines=True) for doc in docs]
+    with torch.no_grad():
+        states = [PieceStates(weight[_ids(shim, p)].cpu().numpy(), p.starts, p.ends) for p in pieces]
+
+    def backprop(d_states: list[PieceStates]) -> list[Doc]:
+        if weight.grad is None:
+            weight.grad = torch.zeros_like(weight)
+        for p, d in zip(pieces, d_states, strict=True):
+            weight.grad.index_add_(0, _ids(shim, p), shim.tensor(d.states))
+        return docs
+
+    return states, backprop
+
+
+class Table(nn.Module):
+    """One vector per piece. Shape: (n,) integers -> (n, width)"""
+
+    def __init__(self, *, n_pieces: int, width: int) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(n_pieces, width)
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return self.embed(ids)
+
+
+def _ids(shim: VocabularyShim, pieces: Pieces) -> torch.Tensor:
+    return shim.tensor(pieces.features[:, 0].astype(np.int64))
+
+
+def _build(meta: dict[str, Any], *, width: int) -> Table:
+    return Table(n_pieces=meta["n_known"] + N_BUCKETS, width=width)
+
+
+def _shim(model: EncoderModel) -> VocabularyShim:
+    return cast(VocabularyShim, model.shims[0])

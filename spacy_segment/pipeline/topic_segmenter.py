@@ -1,0 +1,366 @@
+"""`nlp.add_pipe("topic_segmenter")`: writes topics into `doc.spans`."""
+
+from collections.abc import Callable, Iterable
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Config
+
+from ..decoding import decode
+from ..errors import Errors
+from ..scorers import topic_score
+from ..topics import NO_LABEL, Units, find_units, sents_of, topics_of
+from ..types import Bools1d, Floats1d, Ints1d, TopicGold, TopicLogits, TopicModel
+from .settings import TOPIC_DEFAULTS, check_topic_settings
+
+default_model_config = """
+[model]
+@architectures = "spacy_segment.Coherence.v1"
+pretrained = "topics"
+
+[model.encoder]
+@architectures = "spacy_segment.StaticEncoder.v1"
+"""
+DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
+
+# Examples that labels and a vocabulary are learned from when none are given.
+SAMPLE = 1_000
+
+
+@Language.factory(
+    "topic_segmenter",
+    assigns=["doc.spans"],
+    requires=["doc.sents"],
+    default_config={
+        "model": DEFAULT_MODEL,
+        **TOPIC_DEFAULTS,
+        "scorer": {"@scorers": "spacy_segment.topic_scorer.v1"},
+    },
+    default_score_weights={
+        "topics_pk_inverse": 0.5,
+        "topics_boundary_f": 0.5,
+        "topics_pk": None,
+        "topics_wd": None,
+        "topics_b": None,
+        "topics_label_f": 0.0,
+    },
+)
+def make_topic_segmenter(
+    nlp: Language,
+    name: str,
+    model: TopicModel,
+    spans_key: str,
+    units: str,
+    threshold: float,
+    label_threshold: float,
+    min_length: int,
+    max_length: int | None,
+    length_unit: str,
+    n_segments: int | None,
+    levels: int,
+    overwrite: bool,
+    scorer: Callable | None,
+) -> "TopicSegmenter":
+    """Make a topic segmenter; see `TopicSegmenter` for the settings."""
+    settings = dict(
+        spans_key=spans_key,
+        units=units,
+        threshold=threshold,
+        label_threshold=label_threshold,
+        min_length=min_length,
+        max_length=max_length,
+        length_unit=length_unit,
+        n_segments=n_segments,
+        levels=levels,
+        overwrite=overwrite,
+    )
+    return TopicSegmenter(nlp.vocab, model, name, scorer=scorer, **settings)
+
+
+class TopicSegmenter(TrainablePipe):
+    """Cuts a Doc with sentence starts into topics: spans that tile it, in `doc.spans[spans_key]`.
+
+    spans_key (str): Where the spans go. Their group has `attrs["scores"]` (probability of the boundary that opens each
+        span, 1 for the first), `attrs["label_scores"]`, `attrs["levels"]` (1, or 2 for parts) and `attrs["parents"]`
+        (index of the span a part lies in, -1 for none).
+    units (str): "sentences" or "paragraphs": what a topic may start with.
+    threshold (float): A topic starts where its probability is above this.
+    label_threshold (float): A label is given where its probability is above this; else `label_` is "TOPIC".
+    min_length, max_length (int): Limits of a topic. Topics stay as they are unless they break a limit; then the best
+        cuts are added (or the weakest dropped).
+    length_unit (str): What the limits count: "sentences", "tokens" or "characters".
+    n_segments (int or None): Exactly so many topics, whatever the threshold.
+    levels (int): 2 adds the parts of topics, of models that know them: in document order, a topic before its parts.
+    overwrite (bool): False keeps the starts of spans that are there already under `spans_key`.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: TopicModel,
+        name: str = "topic_segmenter",
+        *,
+        scorer: Callable | None = topic_score,
+        **settings: Any,
+    ) -> None:
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        given = {**TOPIC_DEFAULTS, **settings}
+        check_topic_settings(given)
+        self.cfg = {**given, "configured": given}
+        self.scorer = None if scorer is None else _with_key(scorer, given["spans_key"])
+        self._rng = np.random.default_rng(0)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Labels the model gives to topics; without any, topics are labelled "TOPIC"."""
+        get_labels = self.model.attrs.get("get_labels")
+        return () if get_labels is None else tuple(label for label in get_labels(self.model) if label != NO_LABEL)
+
+    @property
+    def label_data(self) -> list[str]:
+        return list(self.labels)
+
+    @property
+    def key(self) -> str:
+        return self.cfg["spans_key"]
+
+    def predict(self, docs: Iterable[Doc]) -> list[TopicLogits]:
+        """Judge all places where topics could start. The Docs are not changed.
+
+        RAISES (ValueError): SEG140 if a Doc has no sentence starts.
+        """
+        docs = list(docs)
+        self._check_sents(docs)
+        self._tell_model()
+        return self.model.predict(docs)
+
+    def set_annotations(self, docs: Iterable[Doc], scores: list[TopicLogits]) -> None:
+        """Decide on boundaries and labels, and write the spans.
+
+        RAISES (ValueError): SEG221.
+        """
+        check_topic_settings(self.cfg)
+        for doc, logits in zip(docs, scores, strict=True):
+            doc.spans[self.key] = self._group(doc, logits)
+
+    def _group(self, doc: Doc, logits: TopicLogits) -> SpanGroup:
+        units = find_units(doc, self.cfg["units"])
+        n = len(units.starts)
+        if not n:
+            return SpanGroup(doc, name=self.key, attrs=_attrs([], [], [], []))
+        wanted = self.cfg["n_segments"]
+        if wanted is not None and wanted > n:
+            raise ValueError(Errors.SEG221.format(name=self.name, n_segments=wanted, n_units=n))
+        lengths = self._lengths(doc, units)
+        limits = {key: self.cfg[key] for key in ("threshold", "min_length", "max_length")}
+        forced = self._presets(doc, units)
+        starts = decode(logits.boundary, **limits, n_segments=wanted, lengths=lengths, forced=forced)
+        parts = starts
+        if self.cfg["levels"] == 2 and logits.any_level is not None:
+            is_start = np.zeros(n, dtype=bool)
+            is_start[starts] = True
+            parts = decode(logits.any_level, **limits, lengths=lengths, forced=is_start)
+        return self._spans(doc, units, logits, starts, parts)
+
+    def _spans(self, doc: Doc, units: Units, logits: TopicLogits, starts: Ints1d, parts: Ints1d) -> SpanGroup:
+        """Topics, each followed by its parts. The lead text of a topic, before its first part, is no part."""
+        bounds = np.append(units.tokens, len(doc))
+        ends = np.append(starts[1:], len(units.starts))
+        spans, scores, label_scores, levels, parents = [], [], [], [], []
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+            label, score = self._label(logits, start, end)
+            parent = len(spans)
+            spans.append(Span(doc, int(bounds[start]), int(bounds[end]), label=label))
+            scores.append(_sigmoid(logits.boundary[start]) if start else 1.0)
+            label_scores.append(score)
+            levels.append(1)
+            parents.append(-1)
+            inner = parts[(parts > start) & (parts < end)].tolist()
+            for first, last in pairwise([*inner, end]):
+                label, score = self._label(logits, first, last)
+                spans.append(Span(doc, int(bounds[first]), int(bounds[last]), label=label))
+                scores.append(_sigmoid(logits.any_level[first]))  # type: ignore[index]
+                label_scores.append(score)
+                levels.append(2)
+                parents.append(parent)
+        attrs = _attrs(scores, label_scores, levels, parents)
+        return SpanGroup(doc, name=self.key, spans=spans, attrs=attrs)
+
+    def _label(self, logits: TopicLogits, start: int, end: int) -> tuple[str, float]:
+        """The label of the units from start to end, by the mean of their log-probabilities."""
+        if logits.labels is None or not logits.labels.shape[1]:
+            return NO_LABEL, 0.0
+        x = logits.labels[start:end].astype(np.float64)
+        x = x - x.max(axis=1, keepdims=True)
+        mean = (x - np.log(np.exp(x).sum(axis=1, keepdims=True))).mean(axis=0)
+        probs = np.exp(mean - mean.max())
+        probs /= probs.sum()
+        best = int(probs.argmax())
+        label = self.model.attrs["get_labels"](self.model)[best]
+        return (label if probs[best] > self.cfg["label_threshold"] else NO_LABEL), float(probs[best])
+
+    def _presets(self, doc: Doc, units: Units) -> Bools1d:
+        """Units that spans of the group that is there already start with."""
+        if self.cfg["overwrite"] or self.key not in doc.spans:
+            return np.zeros(len(units.starts), dtype=bool)
+        return np.isin(units.tokens, [span.start for span in doc.spans[self.key]])
+
+    def _lengths(self, doc: Doc, units: Units) -> Ints1d:
+        """Length of every unit in the unit of the limits."""
+        if self.cfg["length_unit"] == "characters":
+            return np.diff(np.append(units.starts, len(doc.text)))
+        if self.cfg["length_unit"] == "tokens":
+            return np.diff(np.append(units.tokens, len(doc)))
+        sents = find_units(doc, "sentences").tokens
+        return np.diff(np.append(np.searchsorted(sents, units.tokens), len(sents)))
+
+    def _check_sents(self, docs: list[Doc]) -> None:
+        if any(len(doc) > 1 and not doc.has_annotation("SENT_START") for doc in docs):
+            raise ValueError(Errors.SEG140.format(name=self.name))
+
+    def _tell_model(self) -> None:
+        self.model.attrs["units"] = self.cfg["units"]
+
+    def update(
+        self, examples: Iterable[Example], *, drop: float = 0.0, sgd: Any = None, losses: dict | None = None
+    ) -> dict[str, float]:
+        """Learn from a batch of Examples with gold topics in `reference.spans[spans_key]`.
+
+        Sentences are those of the predicted Docs (a component among `annotating_components` sets them), or else of the
+        reference.
+
+        RAISES (ValueError): SEG140, SEG401, SEG403, SEG404, SEG220.
+        """
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, "TopicSegmenter.update")
+        docs, golds = self._gold(examples)
+        if not docs:
+            return losses
+        parts, backprop = self._begin_loss(docs, golds, drop)
+        backprop()
+        if sgd not in (None, False):
+            self.finish_update(sgd)
+        losses[self.name] += sum(self.model.attrs["weights"][name] * value for name, value in parts.items())
+        return losses
+
+    def get_loss(self, examples: Iterable[Example], scores: Any = None) -> tuple[float, None]:
+        """The objective on Examples, without an update. The gradients stay inside the model."""
+        docs, golds = self._gold(list(examples))
+        parts, _ = self._begin_loss(docs, golds, 0.0)
+        return sum(self.model.attrs["weights"][name] * value for name, value in parts.items()), None
+
+    def _begin_loss(
+        self, docs: list[Doc], golds: list[TopicGold], drop: float
+    ) -> tuple[dict[str, float], Callable[[], None]]:
+        if "begin_loss" not in self.model.attrs:
+            raise ValueError(Errors.SEG403.format(name=self.name))
+        self._tell_model()
+        parts, backprop = self.model.attrs["begin_loss"](self.model, docs, golds, drop, self._rng)
+        if not np.isfinite(list(parts.values())).all():
+            raise ValueError(Errors.SEG401.format(text=docs[0].text[:60]))
+        return parts, backprop
+
+    def _gold(self, examples: list[Example]) -> tuple[list[Doc], list[TopicGold]]:
+        """Docs of two units or more, with sentence starts, and their gold topics."""
+        docs, golds = [], []
+        for example in examples:
+            if self.key not in example.reference.spans:
+                raise ValueError(Errors.SEG404.format(key=self.key))
+            doc = sents_of(example)
+            self._check_sents([doc])
+            units = find_units(doc, self.cfg["units"])
+            if len(units.starts) > 1:
+                docs.append(doc)
+                gold = topics_of(example.reference, self.key, units.starts, text=doc.text)
+                golds.append(self._index(gold, len(units.starts)))
+        return docs, golds
+
+    def _index(self, gold: tuple[Bools1d, Bools1d, list[str]], n: int) -> TopicGold:
+        boundary, any_level, names = gold
+        get_labels = self.model.attrs.get("get_labels")
+        known = () if get_labels is None else get_labels(self.model)
+        place = {label: i for i, label in enumerate(known)}
+        for name in set(names) - set(place) if place else ():
+            raise ValueError(Errors.SEG220.format(label=name, known=", ".join(known)))
+        labels = np.asarray([place[name] for name in names]) if place else np.zeros(n, dtype=np.int64)
+        return TopicGold(boundary, any_level, labels)
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: list[str] | None = None,
+        vocabulary: Any = None,
+    ) -> None:
+        """Prepare for training. Weights that are there stay; a model without any gets fresh ones.
+
+        labels (list of str or None): Labels of topics; None takes those of the examples.
+        vocabulary (tuple or None): Vocabulary (and vectors) of a static encoder that has none yet.
+        """
+        validate_get_examples(get_examples, "TopicSegmenter.initialize")
+        sample = list(islice(get_examples(), SAMPLE))
+        encoder = self.model.layers[0]
+        if vocabulary is not None and not encoder.shims[0].is_built:
+            encoder.attrs["set_vocabulary"](encoder, *vocabulary)
+        self.model.layers[0].initialize(X=[example.reference for example in sample])
+        set_labels = self.model.attrs.get("set_labels")
+        if set_labels is not None:
+            found = {span.label_ for eg in sample for span in eg.reference.spans.get(self.key, ())} - {NO_LABEL, ""}
+            names = sorted(found) if labels is None else [label for label in labels if label != NO_LABEL]
+            if names or not self.model.shims[0].is_built:
+                set_labels(self.model, (NO_LABEL, *names) if names else ())
+        self.model.initialize(X=[example.reference for example in sample])
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "TopicSegmenter":
+        given = self.cfg["configured"]
+        super().from_bytes(bytes_data, exclude=exclude)
+        return self._settle(given)
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "TopicSegmenter":
+        given = self.cfg["configured"]
+        super().from_disk(path, exclude=exclude)
+        return self._settle(given)
+
+    def _settle(self, given: dict[str, Any]) -> "TopicSegmenter":
+        """Settings given at load win over saved ones; a factory default does not count as given."""
+        saved = self.cfg["configured"]
+        changed = {key: value for key, value in given.items() if value not in (TOPIC_DEFAULTS[key], saved.get(key))}
+        self.cfg.update(changed)
+        check_topic_settings(self.cfg)
+        return self
+
+
+class _with_key:
+    """A scorer that is told the key of the spans; a class, so that it pickles."""
+
+    def __init__(self, scorer: Callable, key: str) -> None:
+        self.scorer = scorer
+        self.key = key
+
+    def __call__(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        return self.scorer(examples, **{"spans_key": self.key, **kwargs})
+
+
+def _attrs(scores: list, label_scores: list, levels: list, parents: list) -> dict[str, Any]:
+    return {
+        "scores": np.asarray(scores, dtype=np.float32),
+        "label_scores": np.asarray(label_scores, dtype=np.float32),
+        "levels": np.asarray(levels, dtype=np.int64),
+        "parents": np.asarray(parents, dtype=np.int64),
+    }
+
+
+def _sigmoid(logit: Floats1d) -> float:
+    return float(np.exp(-np.logaddexp(0, -logit)))

@@ -1,0 +1,98 @@
+"""Units of a Doc, and the topics of a Doc told on them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from spacy.tokens import Doc, SpanGroup
+from spacy.training import Example
+
+from .align import is_space, same_place, token_offsets
+from .text import newlines_before
+from .types import Bools1d, Ints1d
+
+# Key of `Doc.spans`, and the label of a topic that has none.
+TOPICS = "topics"
+NO_LABEL = "TOPIC"
+
+
+@dataclass(frozen=True)
+class Units:
+    """The units of one Doc.
+
+    tokens (Ints1d): (n_units,) first token of each; 0 is the first of them.
+    starts (Ints1d): (n_units,) character offset of the first character of each that is not white space.
+    gaps (Ints1d): (n_units,) newlines before each, 2 for a blank line, 0 for the first.
+    """
+
+    tokens: Ints1d
+    starts: Ints1d
+    gaps: Ints1d
+
+
+def find_units(doc: Doc, kind: str) -> Units:
+    """Read the units off a Doc with sentence starts.
+
+    kind (str): "sentences"; "paragraphs": sentences after a blank line, or after a newline in a Doc without blank lines.
+    """
+    if not len(doc):
+        empty = np.zeros(0, dtype=np.int64)
+        return Units(empty, empty, empty)
+    flags = doc.to_array("SENT_START").astype(np.int64) == 1
+    flags[0] = True
+    tokens = np.flatnonzero(flags)
+    # Some components let a sentence start with the white space before it.
+    spaces = is_space(doc)
+    first_word = np.minimum.accumulate(np.where(spaces, len(doc), np.arange(len(doc)))[::-1])[::-1][tokens]
+    starts = np.append(token_offsets(doc)[0], len(doc.text))[first_word]
+    starts[0] = 0
+    gaps = np.minimum(newlines_before(doc.text, starts), 2)
+    if kind == "paragraphs":
+        keep = gaps >= max(1, gaps.max())
+        keep[0] = True
+        tokens, starts, gaps = tokens[keep], starts[keep], gaps[keep]
+    return Units(tokens, starts, gaps)
+
+
+def sents_of(example: Example) -> Doc:
+    """The Doc whose sentences count: the predicted one, or the reference if that has no sentence starts."""
+    predicted = example.predicted
+    return predicted if predicted.has_annotation("SENT_START") or len(predicted) < 2 else example.reference
+
+
+def span_levels(group: SpanGroup) -> Ints1d:
+    """RETURNS (Ints1d): The level of every span, 1 for a topic; all 1 if the group does not say."""
+    levels: Any = group.attrs.get("levels")
+    return np.ones(len(group), dtype=np.int64) if levels is None else np.asarray(levels, dtype=np.int64)
+
+
+def topics_of(doc: Doc, key: str, starts: Ints1d, *, text: str | None = None) -> tuple[Bools1d, Bools1d, list[str]]:
+    """Topics of a Doc, told on units.
+
+    starts (Ints1d): (n_units,) character offsets of units, in `text`, which differs from the Doc's in white space alone.
+    RETURNS (tuple): (n_units,) whether a topic starts with the unit, whether a topic or a part of one does, and the
+        label of the topic the unit is in. A topic that starts inside a unit starts with the next one.
+    RAISES (ValueError): SEG400 if the texts differ in more.
+    """
+    n = len(starts)
+    boundary, any_level = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+    group = doc.spans[key]
+    offsets = np.asarray([span.start_char + _n_leading_spaces(span.text) for span in group], dtype=np.int64)
+    units = np.searchsorted(starts, same_place(doc.text, doc.text if text is None else text, offsets))
+    levels = span_levels(group)
+    inside = units < n
+    any_level[units[inside]] = True
+    topics = np.flatnonzero(inside & (levels == 1))
+    boundary[units[topics]] = True
+    names = [group[int(i)].label_ or NO_LABEL for i in topics]
+    owner = np.searchsorted(units[topics], np.arange(n), side="right") - 1
+    labels = [names[i] if i >= 0 else NO_LABEL for i in owner.tolist()]
+    if n:
+        boundary[0] = any_level[0] = True
+    return boundary, any_level, labels
+
+
+def _n_leading_spaces(text: str) -> int:
+    """White space at the start of a span, but not of one that is nothing else."""
+    stripped = text.lstrip()
+    return len(text) - len(stripped) if stripped else 0

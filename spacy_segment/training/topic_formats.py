@@ -1,0 +1,284 @@
+"""Gold topics in files: our JSONL and the field's own formats. Bad records are named, never dropped."""
+
+import ast
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import Errors
+
+BLANK = "\n\n"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A topic or a part of one. start, end (int): character offsets; level (int): 1 for a topic."""
+
+    start: int
+    end: int
+    title: str
+    label: str
+    level: int
+
+
+@dataclass(frozen=True)
+class TopicRecord:
+    """A document with gold topics: sections in document order, a topic before its parts; those of level 1 tile the text."""
+
+    id: str
+    text: str
+    sections: list[Section]
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What a reader of a format finds: a heading and the paragraphs (or lines) below it, up to the next heading."""
+
+    title: str
+    level: int
+    paragraphs: list[str]
+    label: str = ""
+
+
+def read_topics(path: Path) -> Iterator[TopicRecord]:
+    """Read the documents of a file; its format follows from its name and its beginning, `.gz` is unpacked.
+
+    RAISES (ValueError): SEG141 naming file, record and reason.
+    """
+    try:
+        data = path.read_bytes()
+        text = (gzip.decompress(data) if path.name.endswith(".gz") else data).decode("utf-8-sig")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise bad_record(path, 1, error) from error
+    reader = find_reader(path, text)
+    records = reader(text, path)
+    number = 0
+    while True:
+        number += 1
+        try:
+            record = next(records)
+            _check_sections(record)
+        except StopIteration:
+            return
+        except (KeyError, ValueError, TypeError, IndexError, AttributeError, SyntaxError) as error:
+            if str(error).startswith("[SEG"):
+                raise
+            raise bad_record(path, number, f"no key {error}" if isinstance(error, KeyError) else error) from error
+        yield record
+
+
+def find_reader(path: Path, text: str) -> Callable[[str, Path], Iterator[TopicRecord]]:
+    """The reader for a file, by its suffix and its first line."""
+    suffix = Path(path.name.removesuffix(".gz")).suffix
+    start = text.lstrip()[:20]
+    if suffix == ".jsonl":
+        return read_jsonl
+    if suffix == ".json":
+        return read_json
+    if start.startswith("========,"):
+        return read_wiki727k
+    if start.startswith("====="):
+        return read_choi
+    return read_headings
+
+
+def read_jsonl(text: str, path: Path) -> Iterator[TopicRecord]:
+    """One document per line: "text" and "sections" with "start", "end" and, if known, "title", "label", "level"; or
+    "sentences" and "labels" (1 where a topic ends), as other projects' preprocessing writes.
+    """
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        data = json.loads(line)
+        if "sentences" in data:
+            yield _from_labels(str(data.get("id", number)), data["sentences"], data["labels"])
+            continue
+        sections = [
+            Section(s["start"], s["end"], s.get("title") or "", s.get("label") or "", s.get("level", 1))
+            for s in data["sections"]
+        ]
+        yield TopicRecord(str(data.get("id", number)), data["text"], sections)
+
+
+def read_json(text: str, path: Path) -> Iterator[TopicRecord]:
+    """WikiSection (a list of documents with "annotations"), QMSum (one meeting), terms of service ("level1_headings"),
+    or dialogues ("utterances" and "segments").
+    """
+    data = json.loads(text)
+    for number, document in enumerate(data if isinstance(data, list) else [data], start=1):
+        if "annotations" in document:
+            yield _wikisection(document, number)
+        elif "meeting_transcripts" in document:
+            yield _qmsum(document, path)
+        elif "level1_headings" in document:
+            yield build(path.stem, list(_terms(document["level1_headings"], 1)))
+        elif "utterances" in document:
+            sizes = iter(document["segments"])
+            ends = {sum(document["segments"][: i + 1]) - 1 for i, _ in enumerate(sizes)}
+            labels = [int(i in ends) for i in range(len(document["utterances"]))]
+            yield _from_labels(str(document.get("dial_id", number)), document["utterances"], labels)
+        else:
+            raise ValueError(f"none of the known formats has the keys {', '.join(sorted(document))[:80]}")
+
+
+def read_choi(text: str, path: Path) -> Iterator[TopicRecord]:
+    """A sentence per line, a row of "=" before each segment and at the end."""
+    parts = [part.strip().splitlines() for part in re.split(r"^=+\s*$", text, flags=re.MULTILINE)]
+    yield build(
+        path.stem, [Heading("", 1, [line.strip() for line in lines]) for lines in parts if lines], separator="\n"
+    )
+
+
+def read_wiki727k(text: str, path: Path) -> Iterator[TopicRecord]:
+    """A sentence per line below lines "========,level,title."; the preface has level 1, top sections level 2."""
+    headings: list[Heading] = []
+    for line in text.splitlines():
+        found = re.match(r"={8},(\d+),(.*?)\.?$", line)
+        if found:
+            headings.append(Heading(found[2], max(1, int(found[1]) - 1), []))
+        elif line.strip() and headings:
+            headings[-1].paragraphs.append(line.strip())
+    yield build(path.stem, headings, separator="\n")
+
+
+def read_headings(text: str, path: Path) -> Iterator[TopicRecord]:
+    """Markdown or plain text with headings: "# Title", underlined with "===" or "---", or numbered or upper-case lines
+    that stand alone. Headings leave the text; the text before the first is a section without a title.
+    """
+    headings = [Heading("", 0, [])]
+    paragraphs = [p.strip() for p in re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n")) if p.strip()]
+    for paragraph in paragraphs:
+        level, title, rest = _heading(paragraph)
+        if level:
+            headings.append(Heading(title, level, []))
+        if rest:
+            headings[-1].paragraphs.append(rest)
+    levels = sorted({h.level for h in headings if h.level})
+    # A single heading above all others is the title of the document, not of a section.
+    if len(levels) > 1 and sum(h.level == levels[0] for h in headings) == 1:
+        levels = levels[1:]
+    rank = {level: i for i, level in enumerate(levels, start=1)}
+    yield build(path.stem, [Heading(h.title, rank.get(h.level, 1), h.paragraphs) for h in headings])
+
+
+def _heading(paragraph: str) -> tuple[int, str, str]:
+    """Level (0 for none), title, and what follows in the same paragraph."""
+    first, _, rest = paragraph.partition("\n")
+    marked = re.match(r"(#{1,6})\s+(.*?)\s*#*$", first)
+    if marked:
+        return len(marked[1]), marked[2], rest.strip()
+    underline, _, below = rest.partition("\n")
+    if re.fullmatch(r"=+\s*|-{2,}\s*", underline):
+        return (1 if underline[0] == "=" else 2), first.strip("* "), below.strip()
+    alone = not rest and len(first) <= 80 and first[-1] not in ".:;,!?"
+    if alone and (re.match(r"(\d+(\.\d+)*\.?|[IVXLC]+\.)\s+\S", first) or (first.isupper() and len(first) > 3)):
+        number = re.match(r"\d+(\.\d+)*", first)
+        return 2 + (number[0].count(".") if number else 0), first, ""
+    return 0, "", paragraph
+
+
+def build(name: str, headings: Iterable[Heading], separator: str = BLANK) -> TopicRecord:
+    """Put the paragraphs of all sections together; a section reaches to the next heading of its level or above."""
+    text = ""
+    starts: list[int | None] = []
+    headings = list(headings)
+    for heading in headings:
+        body = separator.join(p for p in heading.paragraphs if p)
+        starts.append(len(text) + (len(separator) if text else 0) if body else None)
+        text += separator + body if text and body else body
+    # A heading right above its first part starts where that does; one without any text is no section.
+    for i in reversed(range(len(headings) - 1)):
+        if starts[i] is None and headings[i + 1].level > headings[i].level:
+            starts[i] = starts[i + 1]
+    opened = [(start, heading) for start, heading in zip(starts, headings, strict=True) if start is not None]
+    sections = []
+    for i, (start, h) in enumerate(opened):
+        end = next((s for s, other in opened[i + 1 :] if other.level <= h.level), len(text))
+        sections.append(Section(start, end, h.title, h.label, h.level))
+    return TopicRecord(name, text, _tiled(sections, len(text)))
+
+
+def _tiled(sections: list[Section], n: int) -> list[Section]:
+    """Raise sections that stand above the first of level 1, and lead text of the document, to level 1."""
+    top = [s for s in sections if s.level == 1]
+    first = top[0].start if top else n
+    lead = [Section(s.start, min(s.end, first), s.title, s.label, 1) for s in sections if s.start < first]
+    return lead + [s for s in sections if s.start >= first]
+
+
+def _from_labels(name: str, sentences: list[str], ends: list[Any]) -> TopicRecord:
+    headings: list[Heading] = [Heading("", 1, [])]
+    if len(sentences) != len(ends):
+        raise ValueError(f"{len(sentences)} sentences, but {len(ends)} labels")
+    for sentence, is_end in zip(sentences, ends, strict=True):
+        headings[-1].paragraphs.append(" ".join(sentence.split()))
+        if is_end in (1, "1", "B-EOP", True):
+            headings.append(Heading("", 1, []))
+    return build(name, headings, separator="\n")
+
+
+def _wikisection(document: dict[str, Any], number: int) -> TopicRecord:
+    """Annotations with "begin", "length", "sectionHeading", "sectionLabel"; a string of them is a Python literal."""
+    annotations = document["annotations"]
+    if isinstance(annotations, str):
+        annotations = ast.literal_eval(annotations)
+    text = document["text"]
+    starts = [0, *[a["begin"] for a in annotations[1:]], len(text)]
+    sections = []
+    for i, a in enumerate(annotations):
+        label = str(a.get("sectionLabel") or "").removeprefix("disease.").removeprefix("city.")
+        sections.append(Section(starts[i], starts[i + 1], str(a.get("sectionHeading") or ""), label, 1))
+    return TopicRecord(str(document.get("id", number)), text, sections)
+
+
+def _qmsum(document: dict[str, Any], path: Path) -> TopicRecord:
+    """A turn per line, "Speaker: words"; turns under no topic form sections without a title."""
+    turns = [" ".join(f"{t['speaker']}: {t['content']}".split()) for t in document["meeting_transcripts"]]
+    topic: list[tuple[int, str]] = [(-1, "")] * len(turns)
+    for number, entry in enumerate(document["topic_list"]):
+        for first, last in entry["relevant_text_span"]:
+            for i in range(int(first), min(int(last) + 1, len(turns))):
+                topic[i] = (number, entry["topic"])
+    headings: list[Heading] = []
+    for i, turn in enumerate(turns):
+        if not i or topic[i] != topic[i - 1]:
+            headings.append(Heading(topic[i][1], 1, []))
+        headings[-1].paragraphs.append(turn)
+    return build(path.stem, headings, separator="\n")
+
+
+def _terms(sections: list[dict[str, Any]], level: int) -> Iterator[Heading]:
+    """Sections with "section" (their topic), "text" (a string or paragraphs) and sections of the next level."""
+    for section in sections:
+        text = section.get("text") or []
+        paragraphs = [text] if isinstance(text, str) else list(text)
+        title = str(section["section"])
+        yield Heading(title, level, [p.strip() for p in paragraphs], label=title)
+        yield from _terms(section.get(f"level{level + 1}_headings") or [], level + 1)
+
+
+def _check_sections(record: TopicRecord) -> None:
+    """RAISES (ValueError): SEG142 if the sections of level 1 do not tile the text, or a part leaves its topic."""
+    place, end = 0, 0
+    for section in record.sections:
+        if section.level == 1:
+            if section.start != place:
+                problem = (
+                    f"{'overlap' if section.start < place else 'leave a gap'} at character {min(place, section.start)}"
+                )
+                raise ValueError(Errors.SEG142.format(problem=problem).split("] ", 1)[-1])
+            place = end = section.end
+        elif not section.start < section.end <= end:
+            raise ValueError(f"the part '{section.title}' at {section.start} leaves its topic")
+    if place != len(record.text):
+        raise ValueError(f"the sections end at {place}, the text at {len(record.text)}")
+
+
+def bad_record(path: Path, record: int, reason: object) -> ValueError:
+    """RETURNS (ValueError): SEG141, to be raised."""
+    return ValueError(Errors.SEG141.format(path=path, record=record, reason=" ".join(str(reason).split())))

@@ -1,0 +1,166 @@
+"""Corpora with gold topics for `spacy train`: files as they are, or an endless mixture of many."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from spacy.language import Language
+from spacy.tokens import Doc, Span, SpanGroup
+from spacy.training import Example
+
+from ..align import reference_doc
+from ..errors import Errors
+from ..scorers import CORPUS
+from ..topics import NO_LABEL, TOPICS
+from .formats import find_files
+from .topic_formats import Section, TopicRecord, read_topics
+
+Corpus = Callable[[Language], Iterator[Example]]
+
+SUFFIXES = (".jsonl", ".json", ".ref", ".txt", ".md", "")
+# A plain splitter for training texts: after closing punctuation before white space, after CJK full stops, at newlines.
+SENTENCE_END = re.compile(r"(?:[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[”’」』）]*|\n)\s*")
+
+
+def TopicCorpus(path: str | list[str], spans_key: str = TOPICS, limit: int = 0, sentences: str = "rule") -> Corpus:
+    """All documents of all files, in order; gold topics in `reference.spans[spans_key]`, a topic before its parts.
+
+    path (str or list of str): Files, folders or patterns: JSONL, WikiSection, QMSum and terms-of-service JSON, Choi,
+        Wiki-727k, Markdown and text with headings.
+    limit (int): So many documents of every file and no more, 0 for all.
+    sentences (str): Sentences of the reference: "rule" (a plain splitter) or "lines". They serve training where no
+        component sets sentences on the predicted Docs.
+    RAISES (ValueError): SEG110, SEG141 when it is read.
+    """
+
+    def read(nlp: Language) -> Iterator[Example]:
+        for file in find_files(path, is_topic_file):
+            for number, record in enumerate(read_topics(file)):
+                if limit and number >= limit:
+                    break
+                yield make_topic_example(nlp, record, corpus_of(file), spans_key, sentences)
+
+    return read
+
+
+def MixedTopics(
+    path: str | list[str],
+    spans_key: str = TOPICS,
+    max_units: int = 256,
+    exponent: float = 0.5,
+    join: float = 0.05,
+    sentences: str = "rule",
+    seed: int = 0,
+) -> Corpus:
+    """An endless stream of runs of sentences from many corpora, for `max_epochs = -1`. Every file is a corpus.
+
+    max_units (int): Runs have between half and three halves of so many sentences; shorter documents stay whole.
+    exponent (float): A corpus is drawn with probability ~ (its characters) ** exponent.
+    join (float): How often two runs of different documents stand in one text; a topic starts between them.
+    RAISES (ValueError): SEG110, SEG141 when it is read; SEG211 if there is no document.
+    """
+
+    def read(nlp: Language) -> Iterator[Example]:
+        rng = np.random.default_rng(seed)
+        shelves = [
+            _Shelf(corpus_of(file), [r for r in read_topics(file) if r.text.strip()])
+            for file in find_files(path, is_topic_file)
+        ]
+        shelves = [shelf for shelf in shelves if shelf.records]
+        if not shelves:
+            raise ValueError(Errors.SEG211.format(path=path))
+        shares = np.asarray([sum(len(r.text) for r in shelf.records) ** exponent for shelf in shelves])
+        while True:
+            shelf = shelves[rng.choice(len(shelves), p=shares / shares.sum())]
+            record = _run(shelf, max_units, sentences, rng)
+            if rng.random() < join:
+                other = _run(shelves[rng.choice(len(shelves), p=shares / shares.sum())], max_units, sentences, rng)
+                record = join_records(record, other)
+            yield make_topic_example(nlp, record, shelf.name, spans_key, sentences)
+
+    return read
+
+
+def make_topic_example(nlp: Language, record: TopicRecord, corpus: str, spans_key: str, sentences: str) -> Example:
+    """Make an Example of a record; tokens are split where a section starts inside one."""
+    starts = sentence_starts(record.text, sentences)
+    sections = [s for s in record.sections if record.text[s.start : s.end].strip()]
+    reference = reference_doc(nlp.tokenizer, record.text, sorted({*starts, *(s.start for s in sections)}))
+    reference.spans[spans_key] = _group(reference, sections, spans_key)
+    reference.user_data[CORPUS] = corpus
+    return Example(nlp.tokenizer(record.text), reference)
+
+
+def find_labels(path: str | list[str]) -> list[str]:
+    """All labels of topics in a corpus, sorted. RAISES (ValueError): SEG110, SEG141."""
+    records = (record for file in find_files(path, is_topic_file) for record in read_topics(file))
+    return sorted({section.label for record in records for section in record.sections if section.level == 1} - {""})
+
+
+def sentence_starts(text: str, kind: str) -> list[int]:
+    """Character offsets of sentences. kind (str): "rule" or "lines"."""
+    pattern = re.compile(r"\n\s*") if kind == "lines" else SENTENCE_END
+    return [0, *(found.end() for found in pattern.finditer(text) if found.end() < len(text))]
+
+
+def join_records(first: TopicRecord, second: TopicRecord) -> TopicRecord:
+    """Two documents behind each other, with a blank line between them if the first has any."""
+    gap = "\n\n" if "\n\n" in first.text else "\n"
+    shift = len(first.text) + len(gap)
+    # The white space between them belongs to the last section on the left.
+    left = [replace(s, end=shift) if s.end == len(first.text) else s for s in first.sections]
+    right = [replace(s, start=s.start + shift, end=s.end + shift) for s in second.sections]
+    return TopicRecord(f"{first.id}+{second.id}", first.text + gap + second.text, left + right)
+
+
+def corpus_of(file: Path) -> str:
+    """RETURNS (str): The folder a file is in, by which figures are reported."""
+    return file.resolve().parent.name
+
+
+def is_topic_file(path: Path) -> bool:
+    """Whether a file of a folder may hold topics, by its suffix."""
+    return Path(path.name.removesuffix(".gz")).suffix in SUFFIXES and not path.name.startswith(".")
+
+
+@dataclass(frozen=True)
+class _Shelf:
+    name: str
+    records: list[TopicRecord]
+
+
+def _run(shelf: _Shelf, max_units: int, sentences: str, rng: np.random.Generator) -> TopicRecord:
+    """A run of sentences of a document; sections are cut to it."""
+    record = shelf.records[rng.integers(len(shelf.records))]
+    starts = [*sentence_starts(record.text, sentences), len(record.text)]
+    size = int(max_units * rng.uniform(0.5, 1.5))
+    if len(starts) - 1 <= size:
+        return record
+    first = int(rng.integers(len(starts) - size))
+    begin, end = starts[first], starts[first + size]
+    sections = [
+        Section(max(s.start, begin) - begin, min(s.end, end) - begin, s.title, s.label, s.level)
+        for s in record.sections
+        if s.start < end and s.end > begin
+    ]
+    return TopicRecord(record.id, record.text[begin:end], sections)
+
+
+def _group(doc: Doc, sections: list[Section], key: str) -> SpanGroup:
+    starts = doc.to_array("IDX").astype(np.int64)
+    spans, levels = [], []
+    for section in sections:
+        first = int(np.searchsorted(starts, section.start + _lead(doc.text, section)))
+        first = 0 if section.start == 0 else first
+        last = int(np.searchsorted(starts, section.end))
+        if first < last:
+            spans.append(Span(doc, first, last, label=section.label or NO_LABEL))
+            levels.append(1 if section.level == 1 else 2)
+    return SpanGroup(doc, name=key, spans=spans, attrs={"levels": np.asarray(levels, dtype=np.int64)})
+
+
+def _lead(text: str, section: Section) -> int:
+    part = text[section.start : section.end]
+    return len(part) - len(part.lstrip())
