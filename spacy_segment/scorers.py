@@ -98,14 +98,15 @@ def topic_score(
         corpora[example.reference.user_data.get(CORPUS, "")].append(score_topics(example, spans_key, k, tolerance))
     rows = {corpus: _summary(scores) for corpus, scores in corpora.items()}
     total = _summary([score for scores in corpora.values() for score in scores])
-    macro = {name: fmean(row[name] for row in rows.values()) if rows else None for name in ("pk", "boundary_f")}
+    macro_pk = _mean([row["pk"] for row in rows.values()])
+    macro_f = _mean([row["boundary_f"] for row in rows.values()])
     return {
         **results,
         **{f"topics_{name}": value for name, value in total.items()},
         "topics_pk_inverse": None if total["pk"] is None else 1 - total["pk"],
-        "topics_macro_pk": macro["pk"],
-        "topics_macro_f": macro["boundary_f"],
-        "topics_macro_score": None if macro["pk"] is None else (1 - macro["pk"] + macro["boundary_f"]) / 2,
+        "topics_macro_pk": macro_pk,
+        "topics_macro_f": macro_f,
+        "topics_macro_score": None if macro_pk is None or macro_f is None else (1 - macro_pk + macro_f) / 2,
         "topics_per_corpus": rows,
     }
 
@@ -156,6 +157,11 @@ def _summary(scores: list[TopicScores]) -> dict[str, Any]:
         "boundary_r": boundaries.recall,
         "boundary_f": boundaries.fscore,
     }
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
 
 
 def _main_spans(doc: Doc, key: str) -> list[Span]:

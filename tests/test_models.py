@@ -65,12 +65,12 @@ def test_tokenize_features_and_offsets():
 
 
 @given(st.text(max_size=80))
-def test_tokenize_covers_all_text_but_white_space_and_unassigned_characters(text):
+def test_tokenize_covers_all_text_but_white_space_and_characters_without_a_meaning(text):
     pieces = tokenize(VOCABULARY, text, n_known=90, see_newlines=True)
     covered = np.zeros(len(text), dtype=bool)
     for start, end in zip(pieces.starts, pieces.ends, strict=True):
         covered[start:end] = True
-    assert all(c or t.isspace() or unicodedata.category(t) == "Cn" for c, t in zip(covered, text, strict=True))
+    assert all(c or t.isspace() or unicodedata.category(t) in ("Cn", "Co") for c, t in zip(covered, text, strict=True))
     assert (np.diff(pieces.starts) >= 0).all()
 
 
@@ -141,7 +141,7 @@ def test_weights_are_packed_and_come_back_nearly_the_same():
 
 def test_bytes_come_back_the_same():
     model, docs = make_model(), [NLP.make_doc(TEXTS[0])]
-    fresh = SaT(BandedEncoder(**SMALL, n_layers=2, lookahead=12, dtype="float32")).from_bytes(model.to_bytes())
+    fresh = make_model().from_bytes(model.to_bytes())
     np.testing.assert_array_equal(fresh.predict(docs)[0].states, model.predict(docs)[0].states)
     assert fresh.to_bytes() == model.to_bytes()
 
@@ -182,7 +182,7 @@ def test_weights_that_are_not_numbers_are_named():
     model = make_model()
     shim = model.layers[0].shims[0]
     with torch.no_grad():
-        shim.module.norm.weight[0] = float("nan")
+        shim.module.stack.norm.weight[0] = float("nan")
     with pytest.raises(ValueError, match=r"SEG301.*norm\.weight"):
         serialize.read(shim.to_bytes())
 

@@ -213,8 +213,8 @@ def _flatten(shim: TorchShim, module: CoherenceModule, units: list[Units], piece
         docs += [np.full(n, i), np.full(gap, -1)]
         rows.append(slice(start, start + n))
         start += n + gap
-    flat = (shim.tensor(np.concatenate(x).astype(np.int64)) for x in (unit_of, features, docs))
-    return _Run(*flat, rows)
+    unit, feature, doc = (shim.tensor(np.concatenate(x).astype(np.int64)) for x in (unit_of, features, docs))
+    return _Run(unit, feature, doc, rows)
 
 
 def _spread(run: _Run, values: list[Ints1d]) -> Tensor:
@@ -254,7 +254,8 @@ def set_labels(model: TopicModel, labels: tuple[str, ...]) -> None:
 
 def weights_to_bytes(model: TopicModel) -> bytes:
     """All weights, vocabulary and labels as one packed safetensors file, as kept in `pretrained/`."""
-    tensors, meta = {}, {}
+    tensors: dict[str, Any] = {}
+    meta: dict[str, Any] = {}
     for name, shim in _parts(model).items():
         part, meta[name] = serialize.read(shim.to_bytes())
         tensors |= {f"{name}.{key}": value for key, value in part.items()}

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import Errors
 
+# Key of our one entry in the header: entries come in no fixed order, and the same model should give the same bytes.
 FORMAT = "spacy_segment.v1"
 SCALE = ".scale"
 
@@ -18,7 +19,7 @@ SCALE = ".scale"
 def to_bytes(module: nn.Module, meta: dict[str, Any]) -> bytes:
     """RETURNS (bytes): safetensors with the weights in full, and `meta` (JSON values) in the header."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
-    return save_tensors(tensors, {"format": FORMAT, "meta": json.dumps(meta, sort_keys=True)})
+    return save_tensors(tensors, {FORMAT: json.dumps(meta, sort_keys=True)})
 
 
 def pack(tensors: dict[str, Tensor], meta: dict[str, Any]) -> bytes:
@@ -31,7 +32,7 @@ def pack(tensors: dict[str, Tensor], meta: dict[str, Any]) -> bytes:
             packed[name + SCALE] = scale.to(torch.float16)
         else:
             packed[name] = tensor.to(torch.float16).contiguous()
-    return save_tensors(packed, {"format": FORMAT, "meta": json.dumps(meta, sort_keys=True)})
+    return save_tensors(packed, {FORMAT: json.dumps(meta, sort_keys=True)})
 
 
 def read(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -43,10 +44,10 @@ def read(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
         header_size = int.from_bytes(data[:8], "little")
         header = json.loads(data[8 : 8 + header_size]).get("__metadata__", {})
         stored = load_tensors(data)
-        if header.get("format") != FORMAT:
-            raise ValueError(f"its format is {header.get('format')!r}, not {FORMAT!r}")
-        meta = json.loads(header["meta"])
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
+        if FORMAT not in header:
+            raise ValueError(f"its header has no entry {FORMAT!r}")
+        meta = json.loads(header[FORMAT])
+    except (SafetensorError, ValueError, TypeError, AttributeError) as error:
         raise ValueError(Errors.SEG300.format(reason=str(error) or type(error).__name__)) from error
     tensors = {}
     for name, tensor in stored.items():

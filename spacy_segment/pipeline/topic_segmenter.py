@@ -175,7 +175,8 @@ class TopicSegmenter(TrainablePipe):
         """Topics, each followed by its parts. The lead text of a topic, before its first part, is no part."""
         bounds = np.append(units.tokens, len(doc))
         ends = np.append(starts[1:], len(units.starts))
-        spans, scores, label_scores, levels, parents = [], [], [], [], []
+        spans: list[Span] = []
+        scores, label_scores, levels, parents = [], [], [], []
         for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
             label, score = self._label(logits, start, end)
             parent = len(spans)

@@ -1,4 +1,4 @@
-"""Put a trained sentence model into the package: `python -m spacy_segment.training.embed PIPELINE NAME [CHECKPOINT]`.
+"""Put a trained model into the package: `python -m spacy_segment.training.embed PIPELINE COMPONENT NAME [CHECKPOINT]`.
 
 With a checkpoint, its weights are taken instead of those of the pipeline: a run need not have come to its end.
 """
@@ -11,11 +11,15 @@ from spacy.training import Example
 
 from ..align import reference_doc
 from ..files import write_atomically
-from ..models.sat import PRETRAINED, weights_to_bytes
+from ..models import coherence, sat
+from ..models.weights import PRETRAINED
+from ..topics import TOPICS
 from .optimizer import AdamW
 
+WRITERS = {"sentence_segmenter": sat.weights_to_bytes, "topic_segmenter": coherence.weights_to_bytes}
 
-def embed(pipeline: str, name: str, checkpoint: str | None = None) -> int:
+
+def embed(pipeline: str, component: str, name: str, checkpoint: str | None = None) -> int:
     """Write the packed weights of a pipeline's segmenter to `pretrained/NAME.safetensors`.
 
     RETURNS (int): Size in bytes.
@@ -23,8 +27,9 @@ def embed(pipeline: str, name: str, checkpoint: str | None = None) -> int:
     """
     nlp = spacy.load(pipeline)
     if checkpoint is not None:
-        restore(nlp, checkpoint)
-    data = weights_to_bytes(nlp.get_pipe("sentence_segmenter").model)
+        with nlp.select_pipes(enable=component):
+            restore(nlp, checkpoint)
+    data = WRITERS[component](nlp.get_pipe(component).model)
     write_atomically(PRETRAINED / f"{name}.safetensors", data)
     return len(data)
 
@@ -32,8 +37,9 @@ def embed(pipeline: str, name: str, checkpoint: str | None = None) -> int:
 def restore(nlp: Language, checkpoint: str) -> None:
     """Take over the weights of a checkpoint: the optimizer puts them in place at its first step."""
     text = "One. Two."
-    example = Example(nlp.make_doc(text), reference_doc(nlp.tokenizer, text, [0, 5]))
-    nlp.update([example], sgd=AdamW(checkpoint=checkpoint))
+    reference = reference_doc(nlp.tokenizer, text, [0, 5])
+    reference.spans[TOPICS] = list(reference.sents)
+    nlp.update([Example(nlp.make_doc(text), reference)], sgd=AdamW(checkpoint=checkpoint))
 
 
 if __name__ == "__main__":
