@@ -5,7 +5,7 @@ from typing import Any
 from ..errors import Errors
 
 DEFAULTS: dict[str, Any] = {
-    "threshold": 0.5,
+    "threshold": 0.25,
     "overwrite": False,
     "newlines": "model",
     "split_tokens": "auto",
