@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 from spacy.scorer import Scorer
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc
 from spacy.training import Example
 
 from .align import sent_start_offsets
 from .metrics import PRF, boundary_prf, boundary_similarity, count, pk, segment_label_f, window_diff
-from .topics import TOPICS, find_units, sents_of, span_levels, topics_of
+from .topics import TOPICS, find_units, main_spans, sents_of, topics_of
 
 # Where corpus readers and augmenters leave what an Example belongs to: `reference.user_data[...]`.
 CORPUS = ("spacy_segment", "corpus")
@@ -88,7 +88,7 @@ def topic_score(
     results = Scorer.score_spans(
         examples,
         f"spans_{spans_key}",
-        getter=lambda doc, _: _main_spans(doc, spans_key),
+        getter=lambda doc, _: main_spans(doc, spans_key),
         has_annotation=lambda doc: spans_key in doc.spans,
         labeled=True,
         **kwargs,
@@ -162,13 +162,6 @@ def _summary(scores: list[TopicScores]) -> dict[str, Any]:
 def _mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return fmean(known) if known else None
-
-
-def _main_spans(doc: Doc, key: str) -> list[Span]:
-    if key not in doc.spans:
-        return []
-    group = doc.spans[key]
-    return [span for span, level in zip(group, span_levels(group), strict=True) if level == 1]
 
 
 def _has_sents(doc: Doc) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from spacy.tokens import Doc, SpanGroup
+from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 
 from .align import is_space, same_place, token_offsets
@@ -64,6 +64,14 @@ def span_levels(group: SpanGroup) -> Ints1d:
     """RETURNS (Ints1d): The level of every span, 1 for a topic; all 1 if the group does not say."""
     levels: Any = group.attrs.get("levels")
     return np.ones(len(group), dtype=np.int64) if levels is None else np.asarray(levels, dtype=np.int64)
+
+
+def main_spans(doc: Doc, key: str) -> list[Span]:
+    """RETURNS (list of Spans): The topics of a Doc without their parts; none if there is no such group."""
+    if key not in doc.spans:
+        return []
+    group = doc.spans[key]
+    return [span for span, level in zip(group, span_levels(group), strict=True) if level == 1]
 
 
 def topics_of(doc: Doc, key: str, starts: Ints1d, *, text: str | None = None) -> tuple[Bools1d, Bools1d, list[str]]:

@@ -7,6 +7,8 @@ from typing import BinaryIO
 
 from spacy.tokens import Doc, DocBin
 
+from ..topics import TOPICS, main_spans, span_levels
+
 # A DocBin is built in memory: a new file begins after so many tokens.
 DOCBIN_TOKENS = 1_000_000
 
@@ -14,15 +16,21 @@ Writer = Callable[[BinaryIO, str, int, Doc], None]
 
 
 def write_text(file: BinaryIO, name: str, offset: int, doc: Doc) -> None:
-    """One sentence per line; white space inside a sentence becomes a single space."""
+    """One sentence per line, a blank line between topics; white space inside a sentence becomes a single space."""
+    topics = {span.start for span in main_spans(doc, TOPICS)}
     for sent in doc.sents:
+        if sent.start in topics and sent.start + offset:
+            file.write(b"\n")
         line = " ".join(sent.text.split())
         if line:
             file.write(f"{line}\n".encode("utf-8", "surrogatepass"))
 
 
 def write_jsonl(file: BinaryIO, name: str, offset: int, doc: Doc) -> None:
-    """One object per text (per part of a long one): "text", where it starts in the file, and "sents" as offsets."""
+    """One object per text (per part of a long one): "text", where it starts in the file, and "sents" as offsets.
+
+    "topics", if there are any: start, end, label, probability and level of every span.
+    """
     sents = []
     for sent in doc.sents:
         text = sent.text
@@ -30,7 +38,13 @@ def write_jsonl(file: BinaryIO, name: str, offset: int, doc: Doc) -> None:
         if text.strip():
             start = sent.start_char + left
             sents.append([start, start + len(text.strip())])
-    record = {"id": name, "offset": offset, "text": doc.text, "sents": sents}
+    record: dict = {"id": name, "offset": offset, "text": doc.text, "sents": sents}
+    if TOPICS in doc.spans:
+        group = doc.spans[TOPICS]
+        record["topics"] = [
+            {"start": span.start_char, "end": span.end_char, "label": span.label_, "score": score, "level": level}
+            for span, score, level in zip(group, group.attrs["scores"], span_levels(group).tolist(), strict=True)
+        ]
     file.write((json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass"))
 
 

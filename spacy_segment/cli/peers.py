@@ -85,9 +85,12 @@ def _sentencex(lang: str) -> Splitter:
 
 
 def _sentence_splitter(lang: str) -> Splitter:
-    from sentence_splitter import SentenceSplitter
+    from sentence_splitter import SentenceSplitter, SentenceSplitterException
 
-    splitter = SentenceSplitter(language=ALIASES.get(lang, lang))
+    try:
+        splitter = SentenceSplitter(language=ALIASES.get(lang, lang))
+    except SentenceSplitterException as error:
+        raise KeyError(lang) from error
     return _each(lambda text: _offsets(text, splitter.split(text)))
 
 

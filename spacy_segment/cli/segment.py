@@ -17,6 +17,7 @@ from wasabi import msg
 
 from ..errors import Errors
 from ..files import atomic_file, write_atomically
+from ..topics import TOPICS, main_spans
 from .inputs import STDIN, Source, expand, read_sources
 from .outputs import WRITERS, DocBinFiles
 
@@ -34,11 +35,12 @@ def segment_cli(
     output: Path | None = typer.Option(None, "--output", "-o", help="File to write; standard output if left out"),
     threshold: float | None = typer.Option(None, help="Probability above which a sentence starts"),
     newlines: str | None = typer.Option(None, help="model, ignore, hard or paragraph"),
+    topics: bool = typer.Option(False, "--topics", help="Topics as well: in text, a blank line stands between them"),
 ) -> None:
-    """Split texts into sentences, whatever their length, language and punctuation."""
+    """Split texts into sentences, and topics on demand, whatever their length, language and punctuation."""
     try:
         settings = {"threshold": threshold, "newlines": newlines}
-        nlp = load_pipeline(model, lang, {k: v for k, v in settings.items() if v is not None})
+        nlp = load_pipeline(model, lang, {k: v for k, v in settings.items() if v is not None}, topics=topics)
         segment(nlp, expand(files or []), output_format, output)
     except (ValueError, OSError, ImportError) as error:
         msg.fail(" ".join(str(error).split()), exits=1)
@@ -47,8 +49,10 @@ def segment_cli(
         raise typer.Exit(130) from None
 
 
-def load_pipeline(model: str | None, lang: str, settings: dict) -> Language:
+def load_pipeline(model: str | None, lang: str, settings: dict, *, topics: bool = False) -> Language:
     """The embedded model in a blank pipeline, or a pipeline of the user's.
+
+    topics (bool): Add the embedded topic model, unless the pipeline has a topic segmenter.
 
     RAISES (ValueError): SEG133 if there is no such pipeline, or it sets no sentences.
     """
@@ -61,6 +65,8 @@ def load_pipeline(model: str | None, lang: str, settings: dict) -> Language:
             nlp = spacy.load(model, config=override)
     except (OSError, ImportError) as error:
         raise ValueError(Errors.SEG133.format(name=model or lang, reason=error)) from error
+    if topics and "topic_segmenter" not in nlp.pipe_names:
+        nlp.add_pipe("topic_segmenter")
     nlp.max_length = sys.maxsize
     return nlp
 
@@ -99,15 +105,16 @@ def segment(nlp: Language, names: list[str], output_format: str, output: Path | 
 def segment_source(nlp: Language, source: Source) -> Iterator[tuple[int, Doc]]:
     """Segment a text of any length in bounded memory.
 
-    YIELDS (tuple): Where a part starts in the text, and the part as a Doc; parts end with a sentence and tile the text.
+    YIELDS (tuple): Where a part starts in the text, and the part as a Doc; parts tile the text and end with a sentence,
+        or with a topic if there are topics.
     """
     offset, buffer = 0, ""
     for part in source.parts:
         buffer += part
         while len(buffer) >= BLOCK:
             doc = nlp(_cut(buffer, BLOCK))
-            # The last sentence may go on in the next part. If it is the only one, keep going all the same.
-            last = max((sent.start for sent in doc.sents), default=0)
+            # The last sentence (or topic) may go on in the next part. If it is the only one, keep going all the same.
+            last = max((span.start for span in main_spans(doc, TOPICS) or doc.sents), default=0)
             done = doc[:last].as_doc() if last else doc
             yield offset, done
             offset += len(done.text)

@@ -1,0 +1,191 @@
+"""`python -m spacy segment-benchmark topics`: topic segmenters side by side on the same sentences."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+import srsly
+import typer
+from rich.console import Console
+from rich.table import Table
+from spacy.language import Language
+from spacy.tokens import Doc
+from wasabi import msg
+
+from ..align import reference_doc
+from ..metrics import PRF, boundary_prf, boundary_similarity, pk, window_diff
+from ..models.similarity import DepthScore, FirstNeighbour, unit_vectors
+from ..pipeline.topic_segmenter import TopicSegmenter
+from ..scorers import CORPUS
+from ..topics import TOPICS, find_units, topics_of
+from ..training.topic_readers import TopicCorpus, sentence_starts
+from ..types import Bools1d
+from .benchmark import benchmark_app
+from .segment import load_pipeline
+
+# Marks the sentences of a Doc that topics start with; the second argument is the mean topic length of the corpus.
+Segmenter = Callable[[Doc, float], Bools1d]
+# Distances beyond this percentile are boundaries, as in the "percentile" chunkers of retrieval frameworks.
+PERCENTILE = 95
+
+
+@dataclass
+class Figures:
+    """Sums of one segmenter on one corpus."""
+
+    pk: list[float] = field(default_factory=list)
+    wd: list[float] = field(default_factory=list)
+    b: list[float] = field(default_factory=list)
+    prf: PRF = field(default_factory=PRF)
+    seconds: float = 0.0
+    n_sentences: int = 0
+
+    def add(self, gold: Bools1d, found: Bools1d, seconds: float) -> None:
+        reference, hypothesis = (marks[1:].astype(np.int64) for marks in (gold, found))
+        self.pk.append(pk(reference, hypothesis))
+        self.wd.append(window_diff(reference, hypothesis))
+        self.b.append(boundary_similarity(reference, hypothesis))
+        self.prf += boundary_prf(reference, hypothesis)
+        self.seconds += seconds
+        self.n_sentences += len(gold)
+
+    def means(self) -> dict[str, float]:
+        return {"pk": fmean(self.pk), "wd": fmean(self.wd), "b": fmean(self.b), "f": self.prf.fscore}
+
+
+@benchmark_app.command("topics")
+def topics_cli(
+    data: list[str] = typer.Argument(..., help="Gold files of any format of topics, folders or patterns"),
+    model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded models if left out"),
+    sentences: str = typer.Option("ours", help="Units: ours (the sentence component), rule (a plain splitter), lines"),
+    limit: int = typer.Option(0, help="Documents per file, 0 for all"),
+    threshold: float | None = typer.Option(None, help="Another threshold of our component"),
+    per_corpus: bool = typer.Option(False, "--per-corpus", help="Print every corpus"),
+    output: Path | None = typer.Option(None, "--output", "-o", help="Write all figures as JSON"),
+) -> None:
+    """Pk, WindowDiff, B, boundary F1 and speed of topic segmenters; a corpus is a folder, means are over corpora."""
+    try:
+        nlp = load_pipeline(model, "xx", {}, topics=True)
+        if threshold is not None:
+            nlp.get_pipe("topic_segmenter").cfg["threshold"] = threshold
+        figures, splitting = compare(nlp, data, sentences, limit)
+    except (ValueError, OSError) as error:
+        msg.fail(" ".join(str(error).split()), exits=1)
+    console = Console()
+    rows = {name: _macro(corpora) for name, corpora in figures.items()}
+    table = Table(title=f"topics, macro over {len(next(iter(figures.values())))} corpora")
+    for column in ("segmenter", "Pk", "WindowDiff", "B", "F1", "sentences/s"):
+        table.add_column(column, justify="left" if column == "segmenter" else "right")
+    for name, row in rows.items():
+        table.add_row(name, *[f"{row[key]:.3f}" for key in ("pk", "wd", "b", "f")], f"{row['speed']:,.0f}")
+    console.print(table)
+    if splitting:
+        total = 1 / (1 / splitting + 1 / rows["ours"]["speed"])
+        console.print(
+            f"sentence splitting: {splitting:,.0f} sentences/s; with ours for topics: {total:,.0f} sentences/s"
+        )
+    if per_corpus:
+        for corpus in next(iter(figures.values())):
+            best = "  ".join(
+                f"{name} {f[corpus].means()['pk']:.3f}/{f[corpus].means()['f']:.3f}" for name, f in figures.items()
+            )
+            console.print(f"{corpus} (Pk/F1): {best}", soft_wrap=True)
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        per = {name: {corpus: f.means() for corpus, f in corpora.items()} for name, corpora in figures.items()}
+        srsly.write_json(output, {"macro": rows, "corpora": per})
+
+
+def compare(nlp: Language, data: list[str], sentences: str, limit: int) -> tuple[dict[str, dict[str, Figures]], float]:
+    """Run every segmenter on every document.
+
+    RETURNS (tuple): Segmenter -> corpus -> figures, and sentences per second of sentence splitting (0 if not ours).
+    RAISES (ValueError): SEG110, SEG141.
+    """
+    segmenters = make_segmenters(nlp.get_pipe("topic_segmenter"))
+    documents: dict[str, list[tuple[Doc, Bools1d]]] = defaultdict(list)
+    seconds, n_sentences = 0.0, 0
+    for example in TopicCorpus(data, limit=limit)(nlp):
+        text = example.reference.text
+        if sentences == "ours":
+            start = time.perf_counter()
+            doc = nlp.get_pipe("sentence_segmenter")(nlp.make_doc(text))
+            seconds += time.perf_counter() - start
+        else:
+            doc = reference_doc(nlp.tokenizer, text, sentence_starts(text, sentences))
+        units = find_units(doc, "sentences")
+        n_sentences += len(units.starts)
+        if len(units.starts) > 1:
+            gold, _, _ = topics_of(example.reference, TOPICS, units.starts, text=text)
+            documents[example.reference.user_data[CORPUS]].append((doc, gold))
+    figures: dict[str, dict[str, Figures]] = {name: defaultdict(Figures) for name in segmenters}
+    for corpus, docs in documents.items():
+        mean = sum(len(gold) for _, gold in docs) / sum(int(gold.sum()) for _, gold in docs)
+        for name, mark in segmenters.items():
+            for doc, gold in docs:
+                start = time.perf_counter()
+                found = mark(doc, mean)
+                figures[name][corpus].add(gold, found, time.perf_counter() - start)
+    return figures, n_sentences / seconds if seconds else 0.0
+
+
+def make_segmenters(ours: TopicSegmenter) -> dict[str, Segmenter]:
+    """Ours and its peers, on the vectors of ours; TextTiling if nltk is installed."""
+    encoder = ours.model.layers[0]
+
+    def percentile(doc: Doc, mean: float) -> Bools1d:
+        vectors = unit_vectors(encoder, doc, find_units(doc, "sentences"))
+        distances = np.append(-np.inf, 1 - (vectors[1:] * vectors[:-1]).sum(axis=1))
+        return distances > np.percentile(distances[1:], PERCENTILE)
+
+    segmenters: dict[str, Segmenter] = {
+        "none": lambda doc, mean: np.zeros(_n_sents(doc), dtype=bool),
+        "every-k": lambda doc, mean: np.arange(_n_sents(doc)) % max(1, round(mean)) == 0,
+        "percentile": percentile,
+        "depth score": _with(TopicSegmenter(ours.vocab, DepthScore(encoder))),
+        "first neighbour": _with(TopicSegmenter(ours.vocab, FirstNeighbour(encoder))),
+        "ours": _with(ours),
+    }
+    try:
+        from nltk.tokenize.texttiling import TextTilingTokenizer
+    except ImportError:
+        return segmenters
+    return {"TextTiling": lambda doc, mean: _texttiling(TextTilingTokenizer, doc), **segmenters}
+
+
+def _texttiling(make: Callable, doc: Doc) -> Bools1d:
+    """TextTiling with its own settings; sentences are its paragraphs. Texts too short for it stay whole."""
+    lines = [" ".join(sent.text.split()) or "-" for sent in doc.sents]
+    marks = np.zeros(len(lines), dtype=bool)
+    try:
+        tiles = make(stopwords=["the", "a", "of", "and", "to", "in"]).tokenize("\n\n".join(lines))
+    except (ValueError, IndexError):
+        return marks
+    starts = np.cumsum([0, *(len(line) + 2 for line in lines[:-1])])
+    offsets = np.cumsum([0, *(len(tile) for tile in tiles[:-1])])
+    marks[np.minimum(np.searchsorted(starts, offsets), len(lines) - 1)] = True
+    return marks
+
+
+def _with(pipe: TopicSegmenter) -> Segmenter:
+    def mark(doc: Doc, mean: float) -> Bools1d:
+        doc = pipe(doc)
+        starts = find_units(doc, "sentences").starts
+        return topics_of(doc, pipe.key, starts)[0]
+
+    return mark
+
+
+def _n_sents(doc: Doc) -> int:
+    return len(find_units(doc, "sentences").starts)
+
+
+def _macro(corpora: dict[str, Figures]) -> dict[str, float]:
+    means = [figures.means() for figures in corpora.values()]
+    seconds = sum(figures.seconds for figures in corpora.values())
+    row = {key: fmean(mean[key] for mean in means) for key in ("pk", "wd", "b", "f")}
+    return {**row, "speed": sum(figures.n_sentences for figures in corpora.values()) / max(seconds, 1e-9)}
