@@ -43,6 +43,8 @@ class UnitPooling(nn.Module):
         return vectors if self.opening is None else vectors + self.opening(self._openings(states, unit_of, n_units))
 
     def _openings(self, states: Tensor, unit_of: Tensor, n_units: int) -> Tensor:
+        if not len(states):
+            return states.new_zeros(n_units, self.n_opening * states.shape[1])
         units = torch.arange(n_units, device=unit_of.device)
         first = torch.searchsorted(unit_of, units)
         places = first[:, None] + torch.arange(self.n_opening, device=unit_of.device)

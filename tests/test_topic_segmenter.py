@@ -1,0 +1,230 @@
+"""The topic component with a small coherence model and with the untrained models."""
+
+import numpy as np
+import pytest
+import spacy
+import torch
+from spacy.tokens import Doc, DocBin, Span
+from spacy.training import Example
+
+from spacy_segment.pipeline.topic_segmenter import TopicSegmenter
+from spacy_segment.topics import find_units, topics_of
+
+ENCODER = {"@architectures": "spacy_segment.StaticEncoder.v1", "width": 32, "trainable": True}
+SMALL = {
+    "@architectures": "spacy_segment.Coherence.v1",
+    "encoder": ENCODER,
+    "width": 32,
+    "n_layers": 1,
+    "n_heads": 2,
+    "conv_width": 5,
+    "span": 8,
+    "n_opening": 4,
+    "pretrained": None,
+    "piece_dropout": 0.0,
+    "feature_dropout": 0.0,
+    "dtype": "float32",
+}
+BREAD = ["Mix the flour with water.", "Let the dough rest.", "Bake the bread for an hour."]
+STATE = ["The parliament has two houses.", "Elections are held in May.", "The president signs the laws."]
+RAIN = ["Rain fell on the hills.", "The wind turned north.", "Clouds covered the valley."]
+
+
+def make_example(nlp, *topics):
+    """Topics of sentences, labelled by their index, one sentence per line."""
+    sentences = [sentence for _, topic in topics for sentence in topic]
+    doc = nlp.make_doc("\n".join(sentences))
+    starts = np.cumsum([0, *(len(sentence) + 1 for sentence in sentences[:-1])])
+    reference = doc.copy()
+    for token in reference:
+        token.is_sent_start = token.idx in starts
+    first = [0, *np.cumsum([len(topic) for _, topic in topics]).tolist()]
+    offsets = [*starts.tolist(), len(doc.text)]
+    spans = [
+        reference.char_span(offsets[a], offsets[b], label=label, alignment_mode="contract")
+        for (label, _), a, b in zip(topics, first, first[1:], strict=False)
+    ]
+    reference.spans["topics"] = [
+        Span(reference, s.start, t.start if t is not None else len(reference), label=s.label_)
+        for s, t in zip(spans, [*spans[1:], None], strict=True)
+    ]
+    return Example(doc, reference)
+
+
+def examples_of(nlp):
+    kinds = [("BREAD", BREAD), ("STATE", STATE), ("RAIN", RAIN)]
+    orders = [(0, 1, 2), (2, 0, 1), (1, 2, 0), (0, 2), (2, 1)]
+    return [make_example(nlp, *[kinds[i] for i in order]) for order in orders]
+
+
+@pytest.fixture(scope="module")
+def nlp():
+    """A pipeline that has learned to tell bread, state and rain apart."""
+    torch.manual_seed(0)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("topic_segmenter", config={"model": SMALL})
+    examples = examples_of(nlp)
+    optimizer = nlp.initialize(lambda: examples)
+    optimizer.learn_rate = 0.01
+    for _ in range(40):
+        nlp.update(examples, sgd=optimizer)
+    return nlp
+
+
+def with_sents(example):
+    return example.reference.copy()
+
+
+def starts_of(doc):
+    return [span.start_char for span in doc.spans["topics"]]
+
+
+def test_it_learns_topics_and_labels(nlp):
+    for example in examples_of(nlp):
+        doc = with_sents(example)
+        del doc.spans["topics"]
+        nlp.get_pipe("topic_segmenter")(doc)
+        assert starts_of(doc) == [span.start_char for span in example.reference.spans["topics"]]
+        assert [s.label_ for s in doc.spans["topics"]] == [s.label_ for s in example.reference.spans["topics"]]
+
+
+def test_an_untrained_model_does_not_know_them():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("topic_segmenter", config={"model": SMALL})
+    examples = examples_of(nlp)
+    nlp.initialize(lambda: examples)
+    found = [starts_of(nlp.get_pipe("topic_segmenter")(with_sents(eg))) for eg in examples]
+    assert found != [[s.start_char for s in eg.reference.spans["topics"]] for eg in examples]
+
+
+def test_spans_tile_the_doc_and_carry_attributes(nlp):
+    doc = nlp.get_pipe("topic_segmenter")(with_sents(examples_of(nlp)[0]))
+    group = doc.spans["topics"]
+    assert group[0].start == 0
+    assert group[-1].end == len(doc)
+    assert all(a.end == b.start for a, b in zip(group, list(group)[1:], strict=False))
+    assert all(doc[span.start].is_sent_start for span in group)
+    for key in ("scores", "label_scores", "levels", "parents"):
+        assert len(group.attrs[key]) == len(group)
+    assert group.attrs["scores"][0] == 1.0
+    assert all(0 <= score <= 1 for score in group.attrs["scores"])
+
+
+def test_scores_count_boundaries(nlp):
+    scores = nlp.evaluate([Example(with_sents(eg), eg.reference) for eg in examples_of(nlp)])
+    assert scores["topics_boundary_f"] == 1.0
+    assert scores["topics_pk"] == 0.0
+    assert scores["topics_label_f"] == 1.0
+
+
+def routes(nlp, path):
+    nlp.to_disk(path / "model")
+    yield "disk", spacy.load(path / "model")
+    fresh = spacy.blank("en")
+    fresh.add_pipe("topic_segmenter", config={"model": SMALL})
+    yield "bytes", fresh.from_bytes(nlp.to_bytes())
+
+
+def test_round_trips(nlp, tmp_path):
+    doc = with_sents(examples_of(nlp)[0])
+    expected = nlp.get_pipe("topic_segmenter").predict([doc])[0]
+    for route, other in routes(nlp, tmp_path):
+        pipe = other.get_pipe("topic_segmenter")
+        np.testing.assert_array_equal(pipe.predict([doc])[0].boundary, expected.boundary, err_msg=route)
+        assert pipe.labels == ("BREAD", "RAIN", "STATE")
+
+
+def test_topics_survive_a_docbin(nlp):
+    doc = nlp.get_pipe("topic_segmenter")(with_sents(examples_of(nlp)[0]))
+    (back,) = DocBin(docs=[doc], attrs=["SENT_START"]).get_docs(nlp.vocab)
+    assert starts_of(back) == starts_of(doc)
+    assert list(back.spans["topics"].attrs["scores"]) == pytest.approx(list(doc.spans["topics"].attrs["scores"]))
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 9])
+def test_a_wanted_number_of_topics(nlp, n):
+    pipe = TopicSegmenter(nlp.vocab, nlp.get_pipe("topic_segmenter").model, n_segments=n)
+    assert len(pipe(with_sents(examples_of(nlp)[0])).spans["topics"]) == n
+
+
+def test_limits_of_topics(nlp):
+    model = nlp.get_pipe("topic_segmenter").model
+    doc = TopicSegmenter(nlp.vocab, model, max_length=2)(with_sents(examples_of(nlp)[0]))
+    assert max(len(list(span.sents)) for span in doc.spans["topics"]) <= 2
+    doc = TopicSegmenter(nlp.vocab, model, min_length=4)(with_sents(examples_of(nlp)[0]))
+    assert min(len(list(span.sents)) for span in doc.spans["topics"]) >= 4
+
+
+def test_spans_that_are_there_stay_unless_overwritten(nlp):
+    model = nlp.get_pipe("topic_segmenter").model
+    doc = with_sents(examples_of(nlp)[0])
+    second = list(doc.sents)[1]
+    doc.spans["topics"] = [doc[: second.start], doc[second.start :]]
+    kept = starts_of(TopicSegmenter(nlp.vocab, model, overwrite=False)(doc.copy()))
+    assert second.start_char in kept
+    assert second.start_char not in starts_of(TopicSegmenter(nlp.vocab, model)(doc))
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\n", "One."])
+def test_short_texts(nlp, text):
+    doc = nlp.make_doc(text)
+    for token in doc:
+        token.is_sent_start = token.i == 0
+    doc = nlp.get_pipe("topic_segmenter")(doc)
+    assert len(doc.spans["topics"]) == min(1, len(doc))
+
+
+def test_errors_are_coded(nlp):
+    pipe = nlp.get_pipe("topic_segmenter")
+    with pytest.raises(ValueError, match="SEG140"):
+        pipe(nlp.make_doc("No sentence starts here. None at all."))
+    with pytest.raises(ValueError, match="SEG221"):
+        TopicSegmenter(nlp.vocab, pipe.model, n_segments=10)(with_sents(examples_of(nlp)[0]))
+    example = examples_of(nlp)[0]
+    del example.reference.spans["topics"]
+    with pytest.raises(ValueError, match="SEG404"):
+        pipe.update([example])
+    with pytest.raises(ValueError, match="SEG220"):
+        pipe.update([make_example(nlp, ("BREAD", BREAD), ("NEWS", STATE))])
+
+
+@pytest.mark.parametrize("name", ["DepthScore", "FirstNeighbour"])
+def test_models_without_training(name):
+    nlp = spacy.blank("en")
+    model = {"@architectures": f"spacy_segment.{name}.v1", "encoder": ENCODER}
+    nlp.add_pipe("topic_segmenter", config={"model": model})
+    examples = examples_of(nlp)
+    nlp.initialize(lambda: examples)
+    doc = nlp.get_pipe("topic_segmenter")(with_sents(examples[0]))
+    assert doc.spans["topics"][0].start == 0
+    assert doc.spans["topics"][-1].end == len(doc)
+    with pytest.raises(ValueError, match="SEG403"):
+        nlp.update(examples)
+
+
+def test_paragraphs_as_units():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    doc = nlp("One. Two.\n\nThree. Four.\n\nFive.")
+    assert len(find_units(doc, "sentences").starts) == 5
+    assert find_units(doc, "paragraphs").starts.tolist() == [0, 11, 25]
+
+
+def test_a_topic_that_starts_inside_a_unit_starts_with_the_next():
+    nlp = spacy.blank("en")
+    doc: Doc = nlp("a b c d e f")
+    doc.spans["topics"] = [doc[:1], doc[1:]]
+    boundary, _, _ = topics_of(doc, "topics", np.asarray([0, 4, 8]))
+    assert boundary.tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("switched_off", ["disarrayed", "tssp", "cssl", "labels", "any_level"])
+def test_parts_of_the_objective_are_switches(switched_off):
+    torch.manual_seed(0)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("topic_segmenter", config={"model": {**SMALL, "weights": {switched_off: 0.0}}})
+    examples = examples_of(nlp)
+    optimizer = nlp.initialize(lambda: examples)
+    losses = nlp.update(examples, sgd=optimizer)
+    assert np.isfinite(losses["topic_segmenter"])
+    assert nlp.get_pipe("topic_segmenter").model.attrs["weights"][switched_off] == 0.0
