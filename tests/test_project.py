@@ -81,8 +81,10 @@ def test_configs_are_complete(path):
 
 
 def test_package_data_is_small():
-    sizes = [p.stat().st_size for p in (PACKAGE / "pretrained").glob("*")]
-    assert sum(sizes) < 14 * 2**20
+    sizes = {p.stem: p.stat().st_size for p in (PACKAGE / "pretrained").glob("*")}
+    assert sizes["sentences"] < 14 * 10**6
+    assert sizes["topics"] < 11 * 10**6
+    assert sum(sizes.values()) < 25 * 10**6
 
 
 def test_no_pickle_no_eval():

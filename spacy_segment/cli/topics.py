@@ -31,6 +31,8 @@ from .segment import load_pipeline
 Segmenter = Callable[[Doc, float], Bools1d]
 # Distances beyond this percentile are boundaries, as in the "percentile" chunkers of retrieval frameworks.
 PERCENTILE = 95
+# Untrained models put the boundaries they mean at even odds.
+EVEN = 0.5
 
 
 @dataclass
@@ -146,8 +148,8 @@ def make_segmenters(ours: TopicSegmenter) -> dict[str, Segmenter]:
         "none": lambda doc, mean: np.zeros(_n_sents(doc), dtype=bool),
         "every-k": lambda doc, mean: np.arange(_n_sents(doc)) % max(1, round(mean)) == 0,
         "percentile": percentile,
-        "depth score": _with(TopicSegmenter(ours.vocab, DepthScore(encoder))),
-        "first neighbour": _with(TopicSegmenter(ours.vocab, FirstNeighbour(encoder))),
+        "depth score": _with(TopicSegmenter(ours.vocab, DepthScore(encoder), threshold=EVEN)),
+        "first neighbour": _with(TopicSegmenter(ours.vocab, FirstNeighbour(encoder), threshold=EVEN)),
         "ours": _with(ours),
     }
     try:

@@ -28,7 +28,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 TOPIC_DEFAULTS: dict[str, Any] = {
     "spans_key": "topics",
     "units": "sentences",
-    "threshold": 0.5,
+    "threshold": 0.2,
     "label_threshold": 0.5,
     "min_length": 0,
     "max_length": None,

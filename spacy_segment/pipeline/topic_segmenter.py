@@ -91,7 +91,8 @@ class TopicSegmenter(TrainablePipe):
         span, 1 for the first), `attrs["label_scores"]`, `attrs["levels"]` (1, or 2 for parts) and `attrs["parents"]`
         (index of the span a part lies in, -1 for none).
     units (str): "sentences" or "paragraphs": what a topic may start with.
-    threshold (float): A topic starts where its probability is above this.
+    threshold (float): A topic starts where its probability is above this. The default is that of the embedded model;
+        0.5 suits the models without training.
     label_threshold (float): A label is given where its probability is above this; else `label_` is "TOPIC".
     min_length, max_length (int): Limits of a topic. Topics stay as they are unless they break a limit; then the best
         cuts are added (or the weakest dropped).
