@@ -1,7 +1,6 @@
 """Encoders and the sentence model: windows, packing, look-ahead, gradients, weights."""
 
 import json
-import unicodedata
 
 import numpy as np
 import pytest
@@ -11,7 +10,9 @@ from conftest import make_examples
 from hypothesis import given
 from hypothesis import strategies as st
 from spacy import registry
+from spacy.util import fix_random_seed
 from thinc.api import Model
+from tokenizers import pre_tokenizers
 
 from spacy_segment.models import serialize
 from spacy_segment.models.banded import BandedEncoder, set_vocabulary
@@ -64,13 +65,18 @@ def test_tokenize_features_and_offsets():
     assert tokenize(VOCABULARY, "a\nb", n_known=90, see_newlines=False).features[1, 2] == 1
 
 
+def has_script(character):
+    """Whether the library's tables know the script: characters without one, or newer than the tables, are dropped."""
+    return bool(pre_tokenizers.UnicodeScripts().pre_tokenize_str(character))
+
+
 @given(st.text(max_size=80))
-def test_tokenize_covers_all_text_but_white_space_and_characters_without_a_meaning(text):
+def test_tokenize_covers_all_text_but_white_space_and_characters_without_a_script(text):
     pieces = tokenize(VOCABULARY, text, n_known=90, see_newlines=True)
     covered = np.zeros(len(text), dtype=bool)
     for start, end in zip(pieces.starts, pieces.ends, strict=True):
         covered[start:end] = True
-    assert all(c or t.isspace() or unicodedata.category(t) in ("Cn", "Co") for c, t in zip(covered, text, strict=True))
+    assert all(c or t.isspace() or not has_script(t) for c, t in zip(covered, text, strict=True))
     assert (np.diff(pieces.starts) >= 0).all()
 
 
@@ -283,6 +289,7 @@ def test_tok2vec_encoder_learns():
 
 
 def test_a_shared_transformer_serves_tagger_and_segmenter(bert, tmp_path):
+    fix_random_seed(0)
     nlp = spacy.blank("en")
     transformer = {
         "@architectures": "spacy-transformers.TransformerModel.v3",
@@ -306,8 +313,8 @@ def test_a_shared_transformer_serves_tagger_and_segmenter(bert, tmp_path):
         for token in example.reference:
             token.tag_ = "P" if token.is_punct else "W"
     optimizer = nlp.initialize(lambda: examples)
-    optimizer.learn_rate = 0.01
-    for _ in range(30):
+    optimizer.learn_rate = 0.003
+    for _ in range(60):
         nlp.update(examples, sgd=optimizer)
     scores = nlp.evaluate(examples)
     assert scores["sents_f"] > 0.8

@@ -19,11 +19,12 @@ from torch import Tensor
 from ..topics import Units, find_units
 from ..types import EncoderModel, Ints1d, PieceStates, TopicGold, TopicLogits, TopicModel
 from . import serialize
+from .labels import get_labels, init, set_labels, topic_shim
 from .shim import TorchShim
 from .torch.coherence import Coherence as CoherenceModule
 from .torch.objectives import IGNORE, boundary_loss, contrastive_loss, disarray
 from .torch.units import run_means
-from .units import N_VALUES, blocks, owners, surface_features
+from .units import N_VALUES, begin_encode, blocks, owners, surface_features
 from .weights import pretrained_path
 
 # How much every part of the objective counts; 0 switches it off.
@@ -105,7 +106,7 @@ class _Run:
 
 def forward(model: TopicModel, docs: list[Doc], is_train: bool) -> tuple[list[TopicLogits], Callable]:
     """Predict. Training goes through `begin_loss`, for its objective needs more than these logits."""
-    shim = _shim(model)
+    shim = topic_shim(model)
     module = cast(CoherenceModule, shim.module)
     results = []
     for doc in docs:
@@ -139,12 +140,10 @@ def begin_loss(
 
     RETURNS (tuple): What every part of the objective is, unweighted, and a function that computes the gradients.
     """
-    encoder, shim = model.layers[0], _shim(model)
+    encoder, shim = model.layers[0], topic_shim(model)
     shim.set_dropout(drop)
-    trainable = encoder.attrs.get("trainable", True)
-    pieces, backprop_encoder = encoder(docs, is_train=trainable)
+    flat, pieces, backprop_encoder = begin_encode(encoder, shim, docs)
     module = cast(CoherenceModule, shim.module.train())
-    flat = torch.as_tensor(np.concatenate([p.states for p in pieces])).to(shim.device).requires_grad_(trainable)
     run = _flatten(shim, module, [find_units(doc, model.attrs["units"]) for doc in docs], pieces)
     with shim.autocast():
         losses = _losses(model, module, flat, run, golds, rng)
@@ -152,9 +151,7 @@ def begin_loss(
 
     def backprop() -> None:
         cast(Tensor, total).backward()
-        if trainable:
-            grads = np.split(flat.grad.cpu().numpy(), np.cumsum([len(p.starts) for p in pieces])[:-1])
-            backprop_encoder([PieceStates(g, p.starts, p.ends) for g, p in zip(grads, pieces, strict=True)])
+        backprop_encoder()
 
     return {name: float(loss.detach()) for name, loss in losses.items()}, backprop
 
@@ -229,29 +226,6 @@ def _gap(module: CoherenceModule) -> int:
     return module.encode.reach
 
 
-def init(model: TopicModel, X: list[Doc] | None = None, Y: Any = None) -> None:
-    """Give fresh weights to whatever has none."""
-    model.layers[0].initialize(X=X)
-    if not _shim(model).is_built:
-        set_labels(model, ())
-
-
-def get_labels(model: TopicModel) -> tuple[str, ...]:
-    """Labels of topics, those that logits have columns for."""
-    return tuple(_shim(model).meta.get("labels", ()))
-
-
-def set_labels(model: TopicModel, labels: tuple[str, ...]) -> None:
-    """Build the model for these labels; of a model that is there, all but the label head stays if labels change."""
-    shim = _shim(model)
-    if shim.is_built and get_labels(model) == tuple(labels):
-        return
-    kept = dict(shim.module.state_dict()) if shim.is_built else {}
-    shim.setup({"labels": list(labels), "input_width": model.layers[0].get_dim("nO")})
-    fresh = shim.module.state_dict()
-    shim.restore({k: kept.get(k, v) if not k.startswith("label.") else v for k, v in fresh.items()}, shim.meta)
-
-
 def weights_to_bytes(model: TopicModel) -> bytes:
     """All weights, vocabulary and labels as one packed safetensors file, as kept in `pretrained/`."""
     tensors: dict[str, Any] = {}
@@ -269,17 +243,12 @@ def load_weights(model: TopicModel, data: bytes) -> None:
     """
     tensors, meta = serialize.read(data)
     for name, shim in _parts(model).items():
-        part = {key.removeprefix(f"{name}."): t for key, t in tensors.items() if key.startswith(f"{name}.")}
-        shim.restore(part, meta.get(name, {}))
+        shim.restore(*serialize.part(tensors, meta, name))
 
 
 def _parts(model: TopicModel) -> dict[str, TorchShim]:
-    return {"encoder": cast(TorchShim, model.layers[0].shims[0]), "topics": _shim(model)}
+    return {"encoder": cast(TorchShim, model.layers[0].shims[0]), "topics": topic_shim(model)}
 
 
 def _build(meta: dict[str, Any], *, settings: dict[str, int]) -> CoherenceModule:
     return CoherenceModule(input_width=meta["input_width"], n_labels=len(meta["labels"]), n_values=N_VALUES, **settings)
-
-
-def _shim(model: TopicModel) -> TorchShim:
-    return cast(TorchShim, model.shims[0])

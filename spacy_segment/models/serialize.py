@@ -61,6 +61,12 @@ def read(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, meta
 
 
+def part(tensors: dict[str, Tensor], meta: dict[str, Any], name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The weights and meta data of one part of a model that was packed as several."""
+    prefix = f"{name}."
+    return {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}, meta.get(name, {})
+
+
 def load_into(module: nn.Module, tensors: dict[str, Tensor]) -> None:
     """Load weights strictly.
 

@@ -12,17 +12,21 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from ..types import EncoderModel, PieceStates
+from . import serialize
 from .banded import LEARNED_VOCABULARY
 from .pieces import N_BUCKETS, Pieces, tokenize, train_vocabulary
 from .shim import VocabularyShim
+from .weights import pretrained_path
 
 
-def StaticEncoder(*, width: int = 128, trainable: bool = False) -> EncoderModel:
+def StaticEncoder(*, width: int = 128, trainable: bool = False, pretrained: str | None = None) -> EncoderModel:
     """Look the vector of every piece up in a table.
 
     trainable (bool): Whether training changes the table.
+    pretrained (str or None): Name of topic weights inside the package whose table is taken.
+    RAISES (ValueError): SEG201, SEG301.
     """
-    return Model(
+    model: EncoderModel = Model(
         "static_encoder",
         forward,
         init=init,
@@ -30,6 +34,10 @@ def StaticEncoder(*, width: int = 128, trainable: bool = False) -> EncoderModel:
         shims=[VocabularyShim(partial(_build, width=width), dtype="float32")],
         attrs={"reads_text": True, "trainable": trainable, "set_vocabulary": set_vocabulary},
     )
+    if pretrained is not None:
+        tensors, meta = serialize.read(pretrained_path(pretrained).read_bytes())
+        _shim(model).restore(*serialize.part(tensors, meta, "encoder"))
+    return model
 
 
 def set_vocabulary(model: EncoderModel, tokenizer: Tokenizer, vectors: np.ndarray | None = None) -> None:

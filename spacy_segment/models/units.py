@@ -1,12 +1,15 @@
-"""What topic models make of units: blocks of a long Doc, owners of pieces, surface features."""
+"""What topic models make of units: blocks of a long Doc, Docs of single units, owners of pieces, surface features."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
+import torch
 from spacy.tokens import Doc
+from torch import Tensor
 
 from ..topics import Units
-from ..types import Ints1d, Ints2d, PieceStates
+from ..types import EncoderModel, Ints1d, Ints2d, PieceStates
+from .shim import TorchShim
 
 # Values of the surface features of a unit; 0 always means "not told". What stands before it: nothing or a space, a
 # newline, a blank line; its length in pieces, in steps of a third of a doubling.
@@ -27,6 +30,37 @@ def blocks(doc: Doc, units: Units) -> Iterator[tuple[Doc, slice, Ints1d]]:
         span = doc[int(units.tokens[first]) : int(units.tokens[last] if last < n else len(doc))]
         yield span.as_doc(), slice(first, last), units.starts[first:last] - span.start_char
         first = last
+
+
+def unit_docs(doc: Doc, units: Units, max_tokens: int) -> list[Doc]:
+    """Every unit as a Doc of its own, of its first `max_tokens` tokens at most."""
+    stops = np.append(units.tokens[1:], len(doc))[: len(units.tokens)]
+    return [
+        doc[start : min(stop, start + max_tokens)].as_doc()
+        for start, stop in zip(units.tokens.tolist(), stops.tolist(), strict=True)
+    ]
+
+
+def begin_encode(
+    encoder: EncoderModel, shim: TorchShim, docs: list[Doc]
+) -> tuple[Tensor, list[PieceStates], Callable[[], None]]:
+    """Encode for training.
+
+    RETURNS (tuple): The states of all pieces of all Docs behind each other, (n_pieces, hidden_width), on the device of the
+        shim; the pieces; and a function that hands the gradient of those states on, if the encoder learns.
+    """
+    trainable = encoder.attrs.get("trainable", True)
+    pieces, backprop_encoder = encoder(docs, is_train=trainable)
+    states = np.concatenate([p.states for p in pieces])
+    flat = torch.as_tensor(states).to(shim.device).requires_grad_(trainable)
+
+    def backprop() -> None:
+        if trainable:
+            gradient = np.zeros_like(states) if flat.grad is None else flat.grad.cpu().numpy()
+            parts = np.split(gradient, np.cumsum([len(p.starts) for p in pieces])[:-1])
+            backprop_encoder([PieceStates(g, p.starts, p.ends) for g, p in zip(parts, pieces, strict=True)])
+
+    return flat, pieces, backprop
 
 
 def owners(pieces: PieceStates, starts: Ints1d) -> Ints1d:

@@ -14,6 +14,7 @@ from ..align import reference_doc
 from ..errors import Errors
 from ..scorers import CORPUS
 from ..topics import NO_LABEL, TOPICS
+from .corruption import CONDITIONS
 from .formats import find_files
 from .topic_formats import Section, TopicRecord, read_topics
 
@@ -24,7 +25,13 @@ SUFFIXES = (".jsonl", ".json", ".ref", ".txt", ".md", "")
 SENTENCE_END = re.compile(r"(?:[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[”’」』）]*|\n)\s*")
 
 
-def TopicCorpus(path: str | list[str], spans_key: str = TOPICS, limit: int = 0, sentences: str = "rule") -> Corpus:
+def TopicCorpus(
+    path: str | list[str],
+    spans_key: str = TOPICS,
+    limit: int = 0,
+    sentences: str = "rule",
+    condition: str = "clean",
+) -> Corpus:
     """All documents of all files, in order; gold topics in `reference.spans[spans_key]`, a topic before its parts.
 
     path (str or list of str): Files, folders or patterns: JSONL, WikiSection, QMSum and terms-of-service JSON, Choi,
@@ -32,6 +39,7 @@ def TopicCorpus(path: str | list[str], spans_key: str = TOPICS, limit: int = 0, 
     limit (int): So many documents of every file and no more, 0 for all.
     sentences (str): Sentences of the reference: "rule" (a plain splitter) or "lines". They serve training where no
         component sets sentences on the predicted Docs.
+    condition (str): "clean", "flat" or "corrupted", see `strip_record`.
     RAISES (ValueError): SEG110, SEG141 when it is read.
     """
 
@@ -40,7 +48,7 @@ def TopicCorpus(path: str | list[str], spans_key: str = TOPICS, limit: int = 0, 
             for number, record in enumerate(read_topics(file)):
                 if limit and number >= limit:
                     break
-                yield make_topic_example(nlp, record, corpus_of(file), spans_key, sentences)
+                yield make_topic_example(nlp, strip_record(record, condition), corpus_of(file), spans_key, sentences)
 
     return read
 
@@ -115,6 +123,20 @@ def join_records(first: TopicRecord, second: TopicRecord) -> TopicRecord:
     return TopicRecord(f"{first.id}+{second.id}", first.text + gap + second.text, left + right)
 
 
+def strip_record(record: TopicRecord, condition: str) -> TopicRecord:
+    """A record under a condition of the benchmark: what is left of its topics, with a space between them; parts are left out."""
+    if condition == "clean":
+        return record
+    text, sections = "", []
+    for section in record.sections:
+        if section.level == 1:
+            part = CONDITIONS[condition](record.text[section.start : section.end], np.zeros(0, np.int64)).text.strip()
+            if part:
+                sections.append(replace(section, start=len(text), end=len(text) + len(part) + 1))
+                text += part + " "
+    return TopicRecord(record.id, text, sections)
+
+
 def corpus_of(file: Path) -> str:
     """RETURNS (str): The folder a file is in, by which figures are reported."""
     return file.resolve().parent.name
@@ -149,10 +171,10 @@ def _run(shelf: _Shelf, max_units: int, sentences: str, rng: np.random.Generator
 
 
 def _group(doc: Doc, sections: list[Section], key: str) -> SpanGroup:
-    starts = doc.to_array("IDX").astype(np.int64)
+    text, starts = doc.text, doc.to_array("IDX").astype(np.int64)
     spans, levels = [], []
     for section in sections:
-        first = int(np.searchsorted(starts, section.start + _lead(doc.text, section)))
+        first = int(np.searchsorted(starts, section.start + _lead(text, section)))
         first = 0 if section.start == 0 else first
         last = int(np.searchsorted(starts, section.end))
         if first < last:

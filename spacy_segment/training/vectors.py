@@ -1,4 +1,6 @@
-"""Static vectors of sub-word pieces from the texts themselves: pieces of the same passages lie near each other."""
+"""Static vectors of sub-word pieces: from the texts themselves, where pieces of the same passages lie near each other, and
+from a sentence encoder.
+"""
 
 import itertools
 
@@ -9,6 +11,7 @@ from tokenizers import Tokenizer
 from ..models import serialize
 from ..models.pieces import N_BUCKETS, tokenize
 from ..models.weights import pretrained_path
+from .distillation import distill
 from .formats import find_files
 from .topic_formats import TopicRecord, read_topics
 from .topic_readers import is_topic_file, sentence_starts
@@ -17,44 +20,89 @@ from .topic_readers import is_topic_file, sentence_starts
 PASSAGE = 3_000
 ROUNDS = 4
 OVERSAMPLING = 32
+# Passages a teacher reads, of about so many characters, as many of every corpus.
+N_TAUGHT = 10_000
+TAUGHT = 300
 
 
 def train_vectors(
-    path: str | list[str], vocabulary: str = "sentences", width: int = 128, seed: int = 0
+    path: str | list[str],
+    vocabulary: str = "sentences",
+    width: int = 128,
+    teacher: str | None = None,
+    teacher_width: int = 96,
+    seed: int = 0,
 ) -> tuple[Tokenizer, np.ndarray]:
-    """Latent semantic analysis of a topic corpus: the truncated singular vectors of pieces x passages, log-tf-idf.
+    """Vectors from latent semantic analysis of a topic corpus, beside vectors taught by a sentence encoder if there is one.
 
     vocabulary (str): Weights in the package whose vocabulary is taken.
-    RETURNS (tuple): The vocabulary, and (n_pieces + N_BUCKETS, width) vectors, each as long as its piece is telling
-        (inverse document frequency, 1 in the mean); of pieces never seen, 0.
-    RAISES (ValueError): SEG110, SEG141, SEG201.
+    teacher (str or None): Directory or name of a Hugging Face sentence encoder; teacher_width (int): how many of the `width`
+        columns are of its making.
+    RETURNS (tuple): The vocabulary, and (n_pieces + N_BUCKETS, width) vectors. Both parts are 1 long in the mean over the
+        pieces of the texts; pieces the texts do not have get random directions, so that other languages have lexical cohesion.
+    RAISES (ValueError): SEG110, SEG141, SEG201, SEG310.
+    """
+    _, meta = serialize.read(pretrained_path(vocabulary).read_bytes())
+    tokenizer, n_known = Tokenizer.from_str(meta["tokenizer"]), meta["n_known"]
+    corpora = {
+        file: [passage for record in read_topics(file) for passage in _passages(record)]
+        for file in find_files(path, is_topic_file)
+    }
+    analysed = width if teacher is None else width - teacher_width
+    bags = [
+        tokenize(tokenizer, passage, n_known=n_known, see_newlines=False).features[:, 0]
+        for passages in corpora.values()
+        for passage in passages
+    ]
+    vectors, telling = analyse(bags, n_known + N_BUCKETS, analysed, seed)
+    if teacher is not None:
+        sample = _sample(list(corpora.values()), np.random.default_rng(seed))
+        taught = distill(sample, tokenizer, n_known, teacher=teacher, width=teacher_width, seed=seed)
+        taught /= np.linalg.norm(taught, axis=1)[telling > 0].mean()
+        vectors = np.hstack([taught, vectors])
+    unseen = telling == 0
+    vectors[unseen] = random_directions(len(vectors), width, seed)[unseen]
+    return tokenizer, vectors.astype(np.float32)
+
+
+def random_directions(n: int, width: int, seed: int) -> np.ndarray:
+    """Random vectors for the pieces of a vocabulary in order of frequency, rare ones longer: 1 long in the mean, (n, width)."""
+    vectors = np.random.default_rng(seed).standard_normal((n, width))
+    lengths = np.log2(np.arange(n) + 2.0)
+    vectors *= (lengths / np.linalg.norm(vectors, axis=1) / lengths.mean())[:, None]
+    return vectors
+
+
+def analyse(bags: list[np.ndarray], n_pieces: int, width: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Latent semantic analysis: the truncated singular vectors of pieces x passages, log-tf-idf.
+
+    bags (list of ndarrays): The pieces of every passage.
+    RETURNS (tuple): (n_pieces, width) vectors, each as long as its piece is telling (inverse document frequency, 1 in the
+        mean), 0 for pieces never seen; and how telling each is, (n_pieces,).
 
     Deerwester et al. (1990), Indexing by latent semantic analysis; Halko et al. (2011) for the randomised decomposition.
     """
-    _, meta = serialize.read(pretrained_path(vocabulary).read_bytes())
-    tokenizer = Tokenizer.from_str(meta["tokenizer"])
-    n_rows = meta["n_known"] + N_BUCKETS
-    rows, counts, passages = [], [], []
-    n_passages = 0
-    for file in find_files(path, is_topic_file):
-        for record in read_topics(file):
-            for passage in _passages(record):
-                pieces = tokenize(tokenizer, passage, n_known=meta["n_known"], see_newlines=False)
-                ids, count = np.unique(pieces.features[:, 0], return_counts=True)
-                rows.append(ids.astype(np.int64))
-                counts.append(count)
-                passages.append(np.full(len(ids), n_passages))
-                n_passages += 1
-    ids = np.concatenate(rows)
-    frequency = np.bincount(ids, minlength=n_rows)
-    telling = np.log(n_passages / np.maximum(frequency, 1)) * (frequency > 0)
-    values = np.log1p(np.concatenate(counts)) * telling[ids]
-    place = np.concatenate(passages)
-    norms = np.sqrt(np.bincount(place, values**2, minlength=n_passages))
+    counted = [np.unique(bag, return_counts=True) for bag in bags]
+    ids = np.concatenate([ids for ids, _ in counted]).astype(np.int64)
+    frequency = np.bincount(ids, minlength=n_pieces)
+    telling = np.log(len(bags) / np.maximum(frequency, 1)) * (frequency > 0)
+    values = np.log1p(np.concatenate([count for _, count in counted])) * telling[ids]
+    place = np.repeat(np.arange(len(bags)), [len(ids) for ids, _ in counted])
+    norms = np.sqrt(np.bincount(place, values**2, minlength=len(bags)))
     values = values / np.maximum(norms[place], 1e-9)
-    vectors = _left_vectors(ids, place, values, (n_rows, n_passages), width, seed)
+    vectors = _left_vectors(ids, place, values, (n_pieces, len(bags)), width, seed)
     vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
-    return tokenizer, (vectors * (telling / telling[frequency > 0].mean())[:, None]).astype(np.float32)
+    return vectors * (telling / telling[frequency > 0].mean())[:, None], telling
+
+
+def _sample(corpora: list[list[str]], rng: np.random.Generator) -> list[str]:
+    """Short passages for the teacher: a window of words out of passages, as many of every corpus."""
+    sample = []
+    for passages in corpora:
+        for i in rng.integers(len(passages), size=N_TAUGHT // len(corpora)).tolist():
+            first = int(rng.integers(max(1, len(passages[i]) - TAUGHT)))
+            sample.append(passages[i][first : first + TAUGHT].strip())
+    return [passage for passage in sample if passage]
 
 
 def _passages(record: TopicRecord) -> list[str]:
@@ -71,7 +119,7 @@ def _passages(record: TopicRecord) -> list[str]:
 def _left_vectors(
     rows: np.ndarray, columns: np.ndarray, values: np.ndarray, shape: tuple[int, int], width: int, seed: int
 ) -> np.ndarray:
-    """Left singular vectors times singular values of a sparse matrix, (shape[0], width)."""
+    """Left singular vectors times singular values of a sparse matrix, (shape[0], width); 0 beyond its smaller side."""
 
     def sparse(i: np.ndarray, j: np.ndarray, size: tuple[int, int]) -> torch.Tensor:
         entries = torch.as_tensor(np.stack([i, j]))
@@ -87,4 +135,5 @@ def _left_vectors(
     for _ in range(ROUNDS):
         basis = torch.linalg.qr(transposed @ torch.linalg.qr(matrix @ basis)[0])[0]
     left, singular, _ = torch.linalg.svd(matrix @ basis, full_matrices=False)
-    return (left * singular)[:, :width].numpy()
+    found = (left * singular)[:, :width].numpy()
+    return np.pad(found, ((0, 0), (0, width - found.shape[1])))

@@ -1,0 +1,129 @@
+"""`python -m spacy segment-benchmark ablation`: what every part of the topic models is worth, trained alike and side by side."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import spacy
+import srsly
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from spacy.language import Language
+from spacy.training import Example
+from spacy.util import fix_random_seed
+from wasabi import msg
+
+from ..scorers import topic_score
+from ..topics import TOPICS
+from ..training.optimizer import AdamW
+from ..training.readers import batch_by_bytes
+from ..training.topic_readers import MixedTopics, TopicCorpus, find_labels
+from ..training.vectors import train_vectors
+from .benchmark import benchmark_app
+
+ENCODER = {"@architectures": "spacy_segment.StaticEncoder.v1", "width": 96}
+COHERENCE = {"@architectures": "spacy_segment.Coherence.v1", "pretrained": None, "encoder": ENCODER, "width": 128}
+LOCAL = {"@architectures": "spacy_segment.LocalContext.v1", "encoder": ENCODER, "width": 128}
+# What is compared: one change a row.
+MODELS: dict[str, dict[str, Any]] = {
+    "coherence": COHERENCE,
+    "- TSSP": {**COHERENCE, "weights": {"tssp": 0.0}},
+    "- CSSL": {**COHERENCE, "weights": {"cssl": 0.0}},
+    "- TSSP, CSSL, disarrayed": {**COHERENCE, "weights": {"tssp": 0.0, "cssl": 0.0, "disarrayed": 0.0}},
+    "- document encoder": {**COHERENCE, "n_layers": 0},
+    "LAMA pooling for the mean": {**COHERENCE, "lama_heads": 4},
+    "local context: STP": {**LOCAL, "weights": {"tc": 0.0, "nsp": 0.0}},
+    "local context: STP + TC": {**LOCAL, "weights": {"nsp": 0.0}},
+    "local context: STP + NSP": {**LOCAL, "weights": {"tc": 0.0}},
+    "local context: STP + TC + NSP": LOCAL,
+    "local context, LAMA": {**LOCAL, "lama_heads": 4},
+    "same topic": {"@architectures": "spacy_segment.SameTopic.v1", "encoder": ENCODER, "width": 128},
+}
+BATCH_BYTES = 60_000
+RATE = 0.002
+# Thresholds tried on the dev data; the best one counts.
+THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
+
+
+@benchmark_app.command("ablation")
+def ablation_cli(
+    train: str = typer.Argument(..., help="Pattern of topic files to train on"),
+    dev: str = typer.Argument(..., help="Pattern of topic files to choose thresholds on"),
+    test: str = typer.Argument(..., help="Pattern of topic files to measure on; a corpus is a folder"),
+    steps: int = typer.Option(300, help="Steps of training for every model"),
+    limit: int = typer.Option(10, help="Documents per file of dev and test"),
+    only: str | None = typer.Option(None, help="Models to train, by their first letters"),
+    output: Path | None = typer.Option(None, "--output", "-o", help="Write all figures as JSON"),
+) -> None:
+    """Pk and boundary F1 of topic models that differ in one part, on static vectors of the same texts."""
+    console = Console()
+    try:
+        rows = ablate(train, dev, test, steps, limit, only)
+    except (ValueError, OSError) as error:
+        msg.fail(" ".join(str(error).split()), exits=1)
+    table = Table(title=f"test Pk / boundary F1 after {steps} steps")
+    for column in ("model", "threshold", *next(iter(rows.values()))["corpora"], "macro", "seconds"):
+        table.add_column(column, justify="left" if column == "model" else "right")
+    for name, row in rows.items():
+        figures = [f"{f['pk']:.3f} / {f['f']:.3f}" for f in (*row["corpora"].values(), row["macro"])]
+        table.add_row(name, f"{row['threshold']:.2f}", *figures, f"{row['seconds']:.0f}")
+    console.print(table)
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        srsly.write_json(output, rows)
+
+
+def ablate(train: str, dev: str, test: str, steps: int, limit: int, only: str | None = None) -> dict[str, Any]:
+    """Train and measure every model.
+
+    RETURNS (dict): Model -> "threshold" (the best on dev), "corpora" and "macro" with "pk" and "f" on test, "seconds".
+    RAISES (ValueError): SEG110, SEG141, SEG211.
+    """
+    vectors = train_vectors(train, width=ENCODER["width"])  # type: ignore[arg-type]
+    labels = find_labels(train)
+    chosen = {name: model for name, model in MODELS.items() if only is None or name.startswith(only)}
+    rows = {}
+    for name, model in chosen.items():
+        start = perf_counter()
+        nlp = fit(model, train, steps, vectors, labels, name)
+        seconds = perf_counter() - start
+        tried = {t: score_at(nlp, dev, limit, t)["topics_macro_score"] for t in THRESHOLDS}
+        best = max(tried, key=lambda t: tried[t])
+        scores = score_at(nlp, test, limit, best)
+        corpora = {corpus: {"pk": f["pk"], "f": f["boundary_f"]} for corpus, f in scores["topics_per_corpus"].items()}
+        macro = {"pk": scores["topics_macro_pk"], "f": scores["topics_macro_f"]}
+        rows[name] = {"threshold": best, "corpora": corpora, "macro": macro, "seconds": seconds}
+    return rows
+
+
+def fit(model: dict, train: str, steps: int, vectors: tuple, labels: list[str], name: str) -> Language:
+    """Train a topic model for some steps, the same texts for each."""
+    fix_random_seed(0)
+    nlp = spacy.blank("xx")
+    pipe = nlp.add_pipe("topic_segmenter", config={"model": model})
+    corpus = MixedTopics(train, max_units=150)
+    sample = list(islice(corpus(nlp), 20))
+    pipe.initialize(lambda: sample, nlp=nlp, vocabulary=vectors, labels=labels)  # type: ignore[attr-defined]
+    optimizer = AdamW(RATE, L2=0.05)
+    batches: Iterator[list[Example]] = batch_by_bytes(BATCH_BYTES)(corpus(nlp))
+    for step in track(range(steps), description=name, transient=True):
+        optimizer.learn_rate = RATE * min(1.0, step / 30) * (1 - step / steps)
+        nlp.update(next(batches), sgd=optimizer, drop=0.1)
+        optimizer.step_schedules()
+    return nlp
+
+
+def score_at(nlp: Language, data: str, limit: int, threshold: float) -> dict[str, Any]:
+    """What the scorer says of the topic component, on the sentences of a corpus."""
+    pipe = nlp.get_pipe("topic_segmenter")
+    pipe.cfg["threshold"] = threshold  # type: ignore[attr-defined]
+    examples = []
+    for example in TopicCorpus(data, limit=limit)(nlp):
+        doc = example.reference.copy()
+        del doc.spans[TOPICS]
+        examples.append(Example(pipe(doc), example.reference))
+    return topic_score(examples)

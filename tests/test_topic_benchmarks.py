@@ -1,0 +1,93 @@
+"""The benchmark commands of topics, on a small corpus of files."""
+
+import json
+
+import numpy as np
+import pytest
+import spacy
+from typer.testing import CliRunner
+
+from spacy_segment.cli.ablation import ablation_cli  # noqa: F401 (registers the command)
+from spacy_segment.cli.benchmark import benchmark_app
+from spacy_segment.cli.topic_details import topic_details_cli  # noqa: F401 (registers the command)
+from spacy_segment.models.static import StaticEncoder
+from spacy_segment.training.topic_formats import Section, TopicRecord
+from spacy_segment.training.topic_readers import strip_record
+from spacy_segment.training.vectors import random_directions, train_vectors
+
+BREAD = "Mix the flour with water. Let the dough rest for an hour. Bake the bread, then let it cool."
+STATE = "The parliament has two houses. Elections are held in May. The president signs the laws."
+RAIN = "Rain fell on the hills. The wind turned north. Clouds covered the valley."
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    folder = tmp_path / "weather"
+    folder.mkdir()
+    for i, parts in enumerate([(BREAD, STATE, RAIN), (RAIN, BREAD), (STATE, RAIN, BREAD)]):
+        text = "\n\n".join(f"# Part {j}\n\n{part}" for j, part in enumerate(parts))
+        (folder / f"{i}.md").write_text(text)
+    return folder
+
+
+def test_ablation_prints_a_row_for_every_model(corpus, tmp_path):
+    data = str(corpus / "*.md")
+    arguments = ["ablation", data, data, data, "--steps", "2", "--only", "local", "-o", str(tmp_path / "rows.json")]
+    result = CliRunner().invoke(benchmark_app, arguments, env={"COLUMNS": "200"}, catch_exceptions=False)
+    assert result.exit_code == 0
+    rows = json.loads((tmp_path / "rows.json").read_text())
+    assert len(rows) == 5
+    assert all(0 <= row["corpora"]["weather"]["pk"] <= 1 for row in rows.values())
+    assert all(name in result.output for name in rows)
+
+
+def test_topic_details_show_units_levels_and_stripped_text(corpus):
+    arguments = ["topic-details", str(corpus)]
+    result = CliRunner().invoke(benchmark_app, arguments, env={"COLUMNS": "200"}, catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "weather" in result.output
+    assert "no punctuation or case" in result.output
+
+
+@pytest.mark.parametrize("command", [["ablation", "no", "no", "no"], ["topic-details", "no"]])
+def test_missing_data_is_a_coded_error(command):
+    result = CliRunner().invoke(benchmark_app, command)
+    assert result.exit_code == 1
+    assert "SEG110" in result.output
+
+
+def test_vectors_of_a_small_corpus_have_the_wanted_width_and_meaning(corpus):
+    tokenizer, vectors = train_vectors(str(corpus / "*.md"), width=64)
+    assert vectors.shape[1] == 64
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    hour, water, parliament = (unit[tokenizer.token_to_id(word)] for word in ("hour", "water", "parliament"))
+    assert hour @ water > hour @ parliament + 0.2
+    unseen = tokenizer.token_to_id("ship")
+    np.testing.assert_allclose(vectors[unseen], random_directions(len(vectors), 64, 0)[unseen], rtol=1e-5)
+
+
+def test_static_vectors_of_the_package():
+    encoder = StaticEncoder(pretrained="topics")
+    nlp = spacy.blank("en")
+    (pieces,) = encoder.predict([nlp.make_doc("water and weather")])
+    assert pieces.states.shape == (len(pieces.starts), encoder.get_dim("nO"))
+    assert np.abs(pieces.states).sum() > 0
+
+
+def test_stripped_records_keep_their_topics():
+    record = TopicRecord("1", "Bread. It rises!\n\n...\n\nRain, then.", [])
+    record.sections.extend(
+        [
+            Section(0, 18, "a", "A", 1),
+            Section(0, 7, "", "", 2),
+            Section(18, 23, "b", "B", 1),
+            Section(23, 33, "c", "C", 1),
+        ]
+    )
+    stripped = strip_record(record, "corrupted")
+    assert stripped.text == "bread it rises rain then "
+    assert [(stripped.text[s.start : s.end], s.label) for s in stripped.sections] == [
+        ("bread it rises ", "A"),
+        ("rain then ", "C"),
+    ]
+    assert strip_record(record, "clean") is record
