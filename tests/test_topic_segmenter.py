@@ -188,7 +188,7 @@ def test_errors_are_coded(nlp):
         pipe.update([make_example(nlp, ("BREAD", BREAD), ("NEWS", STATE))])
 
 
-@pytest.mark.parametrize("name", ["DepthScore", "FirstNeighbour"])
+@pytest.mark.parametrize("name", ["ChangePoint", "DepthScore", "FirstNeighbour"])
 def test_models_without_training(name):
     nlp = spacy.blank("en")
     model = {"@architectures": f"spacy_segment.{name}.v1", "encoder": ENCODER}

@@ -18,6 +18,7 @@ from wasabi import msg
 
 from ..align import reference_doc
 from ..metrics import PRF, boundary_prf, boundary_similarity, pk, window_diff
+from ..models.change_point import ChangePoint
 from ..models.similarity import DepthScore, FirstNeighbour, unit_vectors
 from ..pipeline.topic_segmenter import TopicSegmenter
 from ..scorers import CORPUS
@@ -149,6 +150,7 @@ def make_segmenters(ours: TopicSegmenter) -> dict[str, Segmenter]:
         "every-k": lambda doc, mean: np.arange(_n_sents(doc)) % max(1, round(mean)) == 0,
         "percentile": percentile,
         "depth score": _with(TopicSegmenter(ours.vocab, DepthScore(encoder), threshold=EVEN)),
+        "change point": _with(TopicSegmenter(ours.vocab, ChangePoint(encoder), threshold=EVEN)),
         "first neighbour": _with(TopicSegmenter(ours.vocab, FirstNeighbour(encoder), threshold=EVEN)),
         "ours": _with(ours),
     }

@@ -19,8 +19,10 @@ from torch import Tensor
 from ..topics import Units, find_units
 from ..types import EncoderModel, Ints1d, PieceStates, TopicGold, TopicLogits, TopicModel
 from . import serialize
+from .change_point import change_point_logits, topic_places
 from .labels import get_labels, init, set_labels, topic_shim
 from .shim import TorchShim
+from .similarity import directions
 from .torch.coherence import Coherence as CoherenceModule
 from .torch.objectives import IGNORE, boundary_loss, contrastive_loss, disarray
 from .torch.units import run_means
@@ -29,6 +31,8 @@ from .weights import pretrained_path
 
 # How much every part of the objective counts; 0 switches it off.
 WEIGHTS = {"boundary": 1.0, "any_level": 0.3, "labels": 0.2, "disarrayed": 0.5, "tssp": 0.25, "cssl": 0.25}
+# Penalty of the change points beside a trained model.
+CHANGE_PENALTY = 2.0
 
 
 def Coherence(
@@ -44,6 +48,7 @@ def Coherence(
     weights: dict[str, float] | None = None,
     piece_dropout: float = 0.3,
     feature_dropout: float = 0.3,
+    change_point: float = 0.3,
     pretrained: str | None = None,
     dtype: str = "auto",
 ) -> TopicModel:
@@ -55,6 +60,8 @@ def Coherence(
         "labels", "disarrayed", "tssp" (topic-aware sentence structure prediction), "cssl" (contrasts).
     piece_dropout, feature_dropout (float): How often a piece, or a surface feature of all units of a text, is
         left out in training.
+    change_point (float): Weight of the log-odds of `ChangePoint` on the same vectors, which are added to those of main
+        boundaries in prediction: they weigh the document as a whole, the trained model a neighbourhood.
     pretrained (str or None): Name of weights inside the package to start from.
     RAISES (ValueError): SEG201, SEG301.
 
@@ -80,6 +87,7 @@ def Coherence(
             "weights": {**WEIGHTS, **(weights or {})},
             "piece_dropout": piece_dropout,
             "feature_dropout": feature_dropout,
+            "change_point": change_point,
             "begin_loss": begin_loss,
             "get_labels": get_labels,
             "set_labels": set_labels,
@@ -129,6 +137,10 @@ def forward(model: TopicModel, docs: list[Doc], is_train: bool) -> tuple[list[To
         inputs = (torch.cat(vectors), torch.cat(raws), shim.tensor(features), shim.tensor(np.zeros(n, dtype=np.int64)))
         boundary, labels = shim.predict(ArgsKwargs(inputs, {}))
         boundary, labels = boundary.float().cpu().numpy(), labels.float().cpu().numpy()
+        if model.attrs["change_point"]:
+            vectors_of_units = directions(torch.cat(raws).float().cpu().numpy())
+            whole = change_point_logits(vectors_of_units, topic_places(units), penalty=CHANGE_PENALTY)
+            boundary[:, 0] += model.attrs["change_point"] * whole
         results.append(TopicLogits(boundary[:, 0], boundary[:, 1], labels))
     return results, lambda d_logits: docs
 

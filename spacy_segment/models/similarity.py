@@ -83,9 +83,13 @@ def unit_vectors(encoder: EncoderModel, doc: Doc, units: Units) -> Floats2d:
         parts.append(total)
     if not parts:
         return np.zeros((0, 1), dtype=np.float32)
-    vectors = np.concatenate(parts)
-    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-8)
-    vectors -= vectors.mean(axis=0)
+    return directions(np.concatenate(parts))
+
+
+def directions(vectors: Floats2d) -> Floats2d:
+    """Vectors of length 1, around the mean of the document: what units have in common says nothing of their topics."""
+    vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-8)
+    vectors = vectors - vectors.mean(axis=0)
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-8)
 
 

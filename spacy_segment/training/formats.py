@@ -4,7 +4,7 @@ import glob
 import gzip
 import json
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,22 +32,23 @@ class Record:
 Lines = Iterator[tuple[int, str]]
 
 
-def find_files(
-    paths: str | Path | list[str] | list[Path], is_known: Callable[[Path], bool] | None = None
-) -> list[Path]:
+def find_files(paths: str | Path | list[str] | list[Path], suffixes: Sequence[str] | None = None) -> list[Path]:
     """Files, folders (files of known formats below) and patterns -> files, sorted within each, each once.
 
-    is_known (Callable or None): Which files of a folder count, if not those of `READERS`.
+    suffixes (sequence of str or None): Which files of a folder count, hidden ones aside; None for those of `READERS`.
     RAISES (ValueError): SEG110 if nothing is there.
     """
+    known = tuple(READERS) if suffixes is None else suffixes
     found: dict[Path, None] = {}
     for path in [paths] if isinstance(paths, str | Path) else paths:
         if Path(path).is_dir():
-            files = [p for p in sorted(Path(path).rglob("*")) if p.is_file() and (is_known or _format)(p)]
+            files = [
+                p for p in sorted(Path(path).rglob("*")) if p.is_file() and _suffix(p) in known and p.name[0] != "."
+            ]
         else:
             files = [Path(p) for p in sorted(glob.glob(str(path), recursive=True)) if Path(p).is_file()]
         if not files:
-            raise ValueError(Errors.SEG110.format(path=path, formats=", ".join(READERS)))
+            raise ValueError(Errors.SEG110.format(path=path, formats=", ".join(filter(None, known))))
         found.update(dict.fromkeys(files))
     return list(found)
 
@@ -58,8 +59,8 @@ def read_records(path: Path, vocab: Vocab | None = None) -> Iterator[Record]:
     vocab (Vocab or None): Vocabulary for a DocBin.
     RAISES (ValueError): SEG110 for an unknown format; SEG111 naming file, line and reason.
     """
-    kind = _format(path)
-    if kind is None:
+    kind = _suffix(path)
+    if kind not in READERS:
         raise ValueError(Errors.SEG110.format(path=path, formats=", ".join(READERS)))
     if kind == ".spacy":
         yield from read_docbin(path, vocab)
@@ -216,9 +217,8 @@ READERS: dict[str, Callable[..., Iterator[Record]]] = {
 }
 
 
-def _format(path: Path) -> str | None:
-    suffix = Path(path.name.removesuffix(".gz")).suffix
-    return suffix if suffix in READERS else None
+def _suffix(path: Path) -> str:
+    return Path(path.name.removesuffix(".gz")).suffix
 
 
 def _lang(path: Path) -> str:

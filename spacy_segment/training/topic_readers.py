@@ -44,7 +44,7 @@ def TopicCorpus(
     """
 
     def read(nlp: Language) -> Iterator[Example]:
-        for file in find_files(path, is_topic_file):
+        for file in find_files(path, SUFFIXES):
             for number, record in enumerate(read_topics(file)):
                 if limit and number >= limit:
                     break
@@ -74,7 +74,7 @@ def MixedTopics(
         rng = np.random.default_rng(seed)
         shelves = [
             _Shelf(corpus_of(file), [r for r in read_topics(file) if r.text.strip()])
-            for file in find_files(path, is_topic_file)
+            for file in find_files(path, SUFFIXES)
         ]
         shelves = [shelf for shelf in shelves if shelf.records]
         if not shelves:
@@ -103,7 +103,7 @@ def make_topic_example(nlp: Language, record: TopicRecord, corpus: str, spans_ke
 
 def find_labels(path: str | list[str]) -> list[str]:
     """All labels of topics in a corpus, sorted. RAISES (ValueError): SEG110, SEG141."""
-    records = (record for file in find_files(path, is_topic_file) for record in read_topics(file))
+    records = (record for file in find_files(path, SUFFIXES) for record in read_topics(file))
     return sorted({section.label for record in records for section in record.sections if section.level == 1} - {""})
 
 
@@ -140,11 +140,6 @@ def strip_record(record: TopicRecord, condition: str) -> TopicRecord:
 def corpus_of(file: Path) -> str:
     """RETURNS (str): The folder a file is in, by which figures are reported."""
     return file.resolve().parent.name
-
-
-def is_topic_file(path: Path) -> bool:
-    """Whether a file of a folder may hold topics, by its suffix."""
-    return Path(path.name.removesuffix(".gz")).suffix in SUFFIXES and not path.name.startswith(".")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from ..models.weights import pretrained_path
 from .distillation import distill
 from .formats import find_files
 from .topic_formats import TopicRecord, read_topics
-from .topic_readers import is_topic_file, sentence_starts
+from .topic_readers import SUFFIXES, sentence_starts
 
 # Passages are sections, cut into parts of about so many characters.
 PASSAGE = 3_000
@@ -46,7 +46,7 @@ def train_vectors(
     tokenizer, n_known = Tokenizer.from_str(meta["tokenizer"]), meta["n_known"]
     corpora = {
         file: [passage for record in read_topics(file) for passage in _passages(record)]
-        for file in find_files(path, is_topic_file)
+        for file in find_files(path, SUFFIXES)
     }
     analysed = width if teacher is None else width - teacher_width
     bags = [

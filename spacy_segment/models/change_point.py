@@ -1,0 +1,116 @@
+"""ChangePoint: every way to cut a document weighed at once, without training.
+
+A segment is worth how well its units point in one direction, less a penalty; a segmentation is as likely as the exponential of what its
+segments are worth. Forward and backward sums over all segmentations give the probability of every boundary.
+
+Utiyama & Isahara (2001), A statistical model for domain-independent text segmentation, on vectors; Harchaoui & Cappé (2007),
+Retrospective multiple change-point estimation with kernels.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from spacy.tokens import Doc
+from thinc.api import Model
+
+from ..topics import Units, find_units
+from ..types import Bools1d, EncoderModel, Floats1d, Floats2d, TopicLogits, TopicModel
+from .similarity import NEVER, init, unit_vectors
+
+PENALTY, SHARPNESS, MAX_UNITS = 1.55, 4.0, 120
+
+
+def ChangePoint(
+    encoder: EncoderModel,
+    *,
+    penalty: float = PENALTY,
+    sharpness: float = SHARPNESS,
+    max_units: int = MAX_UNITS,
+    paragraphs: bool = True,
+) -> TopicModel:
+    """Topic model that needs no training: the posterior of boundaries under all segmentations.
+
+    penalty (float): What a segment must be worth; a higher one gives fewer topics.
+    sharpness (float): Weight of worth against the number of ways to cut.
+    max_units (int): Longest segment, in places at which a topic could start.
+    paragraphs (bool): Whether topics start at paragraphs alone, in documents with blank lines.
+
+    Shape: list of Docs with sentence starts -> list of TopicLogits
+    """
+    attrs = {"penalty": penalty, "sharpness": sharpness, "max_units": max_units}
+    return Model(
+        "change_point",
+        forward,
+        init=init,
+        layers=[encoder],
+        attrs={"units": "sentences", "paragraphs": paragraphs, "settings": attrs},
+    )
+
+
+def forward(model: TopicModel, docs: list[Doc], is_train: bool) -> tuple[list[TopicLogits], Callable]:
+    results = []
+    for doc in docs:
+        units = find_units(doc, model.attrs["units"])
+        places = topic_places(units) if model.attrs["paragraphs"] else np.ones(len(units.starts), dtype=bool)
+        vectors = unit_vectors(model.layers[0], doc, units)
+        results.append(TopicLogits(change_point_logits(vectors, places, **model.attrs["settings"])))
+    return results, lambda d_logits: docs
+
+
+def topic_places(units: Units) -> Bools1d:
+    """Units that a topic could start with: those after a blank line, or all in a document without blank lines."""
+    if len(units.gaps) and units.gaps.max() == 2:
+        return units.gaps == 2
+    return np.ones(len(units.gaps), dtype=bool)
+
+
+def change_point_logits(
+    vectors: Floats2d,
+    places: Bools1d,
+    *,
+    penalty: float = PENALTY,
+    sharpness: float = SHARPNESS,
+    max_units: int = MAX_UNITS,
+) -> Floats1d:
+    """Log-odds that a segment starts with each unit.
+
+    vectors (Floats2d): (n_units, width), of length 1, around the mean of the document.
+    places (Bools1d): (n_units,), units that a segment may start with.
+    RETURNS (Floats1d): (n_units,); `NEVER` where none may start.
+    """
+    n = len(vectors)
+    logits = np.full(n, NEVER)
+    starts = np.flatnonzero(np.append(True, places[1:])) if n else np.zeros(0, dtype=np.int64)
+    m = len(starts)
+    if m < 2:
+        return logits
+    worth = sharpness * (segment_worths(vectors, np.append(starts, n), max_units) - penalty)
+    before, after = np.full(m + 1, -np.inf), np.full(m + 1, -np.inf)
+    before[0] = after[m] = 0.0
+    for end in range(1, m + 1):
+        size = min(end, max_units)
+        before[end] = np.logaddexp.reduce(before[end - size : end][::-1] + worth[end, 1 : size + 1])
+    rows = np.arange(max_units + 1)
+    for start in range(m - 1, -1, -1):
+        size = min(m - start, max_units)
+        after[start] = np.logaddexp.reduce(
+            after[start + 1 : start + size + 1] + worth[start + rows[1 : size + 1], rows[1 : size + 1]]
+        )
+    log_probs = np.minimum(before[:m] + after[:m] - before[m], -1e-9)
+    logits[starts] = np.clip(log_probs - np.log(-np.expm1(log_probs)), NEVER, -NEVER)
+    return logits
+
+
+def segment_worths(vectors: Floats2d, bounds: np.ndarray, max_units: int) -> Floats2d:
+    """Squared length of the sum of the vectors of a segment, per unit of it.
+
+    bounds (ndarray): (m + 1,) where segments may start, and the end.
+    RETURNS (Floats2d): (m + 1, max_units + 1): entry [j, k] is of the segment from bounds[j - k] to bounds[j]; 0 where
+        there is none.
+    """
+    sums = np.concatenate([np.zeros((1, vectors.shape[1])), np.cumsum(vectors, axis=0, dtype=np.float64)])[bounds]
+    worths = np.zeros((len(bounds), max_units + 1))
+    for k in range(1, min(max_units, len(bounds) - 1) + 1):
+        total = sums[k:] - sums[:-k]
+        worths[k:, k] = np.einsum("ij,ij->i", total, total) / (bounds[k:] - bounds[:-k])
+    return worths
