@@ -2,7 +2,6 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -18,22 +17,13 @@ from wasabi import msg
 
 from ..align import reference_doc
 from ..metrics import PRF, boundary_prf, boundary_similarity, pk, window_diff
-from ..models.change_point import ChangePoint
-from ..models.similarity import DepthScore, FirstNeighbour, unit_vectors
-from ..pipeline.topic_segmenter import TopicSegmenter
 from ..scorers import CORPUS
 from ..topics import TOPICS, find_units, topics_of
 from ..training.topic_readers import TopicCorpus, sentence_starts
 from ..types import Bools1d
 from .benchmark import benchmark_app
 from .segment import load_pipeline
-
-# Marks the sentences of a Doc that topics start with; the second argument is the mean topic length of the corpus.
-Segmenter = Callable[[Doc, float], Bools1d]
-# Distances beyond this percentile are boundaries, as in the "percentile" chunkers of retrieval frameworks.
-PERCENTILE = 95
-# Untrained models put the boundaries they mean at even odds.
-EVEN = 0.5
+from .topic_peers import make_segmenters
 
 
 @dataclass
@@ -134,58 +124,6 @@ def compare(nlp: Language, data: list[str], sentences: str, limit: int) -> tuple
                 found = mark(doc, mean)
                 figures[name][corpus].add(gold, found, time.perf_counter() - start)
     return figures, n_sentences / seconds if seconds else 0.0
-
-
-def make_segmenters(ours: TopicSegmenter) -> dict[str, Segmenter]:
-    """Ours and its peers, on the vectors of ours; TextTiling if nltk is installed."""
-    encoder = ours.model.layers[0]
-
-    def percentile(doc: Doc, mean: float) -> Bools1d:
-        vectors = unit_vectors(encoder, doc, find_units(doc, "sentences"))
-        distances = np.append(-np.inf, 1 - (vectors[1:] * vectors[:-1]).sum(axis=1))
-        return distances > np.percentile(distances[1:], PERCENTILE)
-
-    segmenters: dict[str, Segmenter] = {
-        "none": lambda doc, mean: np.zeros(_n_sents(doc), dtype=bool),
-        "every-k": lambda doc, mean: np.arange(_n_sents(doc)) % max(1, round(mean)) == 0,
-        "percentile": percentile,
-        "depth score": _with(TopicSegmenter(ours.vocab, DepthScore(encoder), threshold=EVEN)),
-        "change point": _with(TopicSegmenter(ours.vocab, ChangePoint(encoder), threshold=EVEN)),
-        "first neighbour": _with(TopicSegmenter(ours.vocab, FirstNeighbour(encoder), threshold=EVEN)),
-        "ours": _with(ours),
-    }
-    try:
-        from nltk.tokenize.texttiling import TextTilingTokenizer
-    except ImportError:
-        return segmenters
-    return {"TextTiling": lambda doc, mean: _texttiling(TextTilingTokenizer, doc), **segmenters}
-
-
-def _texttiling(make: Callable, doc: Doc) -> Bools1d:
-    """TextTiling with its own settings; sentences are its paragraphs. Texts too short for it stay whole."""
-    lines = [" ".join(sent.text.split()) or "-" for sent in doc.sents]
-    marks = np.zeros(len(lines), dtype=bool)
-    try:
-        tiles = make(stopwords=["the", "a", "of", "and", "to", "in"]).tokenize("\n\n".join(lines))
-    except (ValueError, IndexError):
-        return marks
-    starts = np.cumsum([0, *(len(line) + 2 for line in lines[:-1])])
-    offsets = np.cumsum([0, *(len(tile) for tile in tiles[:-1])])
-    marks[np.minimum(np.searchsorted(starts, offsets), len(lines) - 1)] = True
-    return marks
-
-
-def _with(pipe: TopicSegmenter) -> Segmenter:
-    def mark(doc: Doc, mean: float) -> Bools1d:
-        doc = pipe(doc)
-        starts = find_units(doc, "sentences").starts
-        return topics_of(doc, pipe.key, starts)[0]
-
-    return mark
-
-
-def _n_sents(doc: Doc) -> int:
-    return len(find_units(doc, "sentences").starts)
 
 
 def _macro(corpora: dict[str, Figures]) -> dict[str, float]:

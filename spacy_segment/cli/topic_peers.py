@@ -1,0 +1,105 @@
+"""Topic segmenters to compare with: trivial ones, untrained ones on our vectors, and other packages where they are installed."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+
+import numpy as np
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+from ..models.change_point import ChangePoint
+from ..models.similarity import DepthScore, FirstNeighbour, unit_vectors
+from ..pipeline.topic_segmenter import TopicSegmenter
+from ..topics import find_units, topics_of
+from ..types import Bools1d, EncoderModel
+
+# Marks the sentences of a Doc that topics start with; the second argument is the mean topic length of the corpus.
+Segmenter = Callable[[Doc, float], Bools1d]
+# Distances beyond this percentile are boundaries, as in the "percentile" chunkers of retrieval frameworks.
+PERCENTILE = 95
+# Untrained models put the boundaries they mean at even odds.
+EVEN = 0.5
+
+
+def make_segmenters(ours: TopicSegmenter) -> dict[str, Segmenter]:
+    """Ours and its peers, on the vectors of ours; those of nltk and chonkie if these are installed."""
+    encoder = ours.model.layers[0]
+    segmenters: dict[str, Segmenter] = {
+        "none": lambda doc, mean: np.zeros(_n_sents(doc), dtype=bool),
+        "every-k": lambda doc, mean: np.arange(_n_sents(doc)) % max(1, round(mean)) == 0,
+        "percentile": lambda doc, mean: _percentile(encoder, doc),
+    }
+    if find_spec("nltk"):
+        segmenters["TextTiling"] = lambda doc, mean: _texttiling(doc)
+    if find_spec("chonkie"):
+        segmenters["chonkie semantic"] = _chonkie(encoder, ours.vocab)
+    for name, model in (
+        ("depth score", DepthScore),
+        ("first neighbour", FirstNeighbour),
+        ("change point", ChangePoint),
+    ):
+        segmenters[name] = _with(TopicSegmenter(ours.vocab, model(encoder), threshold=EVEN))
+    return {**segmenters, "ours": _with(ours)}
+
+
+def _percentile(encoder: EncoderModel, doc: Doc) -> Bools1d:
+    vectors = unit_vectors(encoder, doc, find_units(doc, "sentences"))
+    distances = np.append(-np.inf, 1 - (vectors[1:] * vectors[:-1]).sum(axis=1))
+    return distances > np.percentile(distances[1:], PERCENTILE)
+
+
+def _chonkie(encoder: EncoderModel, vocab: Vocab) -> Segmenter:
+    """SemanticChunker with its own settings and its own sentences, on the mean vectors of our encoder."""
+    from chonkie import SemanticChunker
+    from chonkie.embeddings import BaseEmbeddings
+
+    class Vectors(BaseEmbeddings):
+        dimension = encoder.get_dim("nO")
+
+        def embed(self, text: str) -> np.ndarray:
+            words = text.split() or ["-"]
+            states = encoder.predict([Doc(vocab, words=words)])[0].states
+            return states.mean(axis=0) if len(states) else np.zeros(self.dimension, dtype=np.float32)
+
+        def get_tokenizer(self) -> str:
+            return "word"
+
+    chunker = SemanticChunker(embedding_model=Vectors())
+
+    def mark(doc: Doc, mean: float) -> Bools1d:
+        starts = find_units(doc, "sentences").starts
+        offsets = np.asarray([chunk.start_index for chunk in chunker.chunk(doc.text)][1:], dtype=np.int64)
+        marks = np.zeros(len(starts), dtype=bool)
+        marks[np.minimum(np.searchsorted(starts, offsets), len(starts) - 1)] = True
+        return marks
+
+    return mark
+
+
+def _texttiling(doc: Doc) -> Bools1d:
+    """TextTiling of nltk with its own settings; sentences are its paragraphs. Texts too short for it stay whole."""
+    from nltk.tokenize.texttiling import TextTilingTokenizer
+
+    lines = [" ".join(sent.text.split()) or "-" for sent in doc.sents]
+    marks = np.zeros(len(lines), dtype=bool)
+    try:
+        tiles = TextTilingTokenizer(stopwords=["the", "a", "of", "and", "to", "in"]).tokenize("\n\n".join(lines))
+    except (ValueError, IndexError):
+        return marks
+    starts = np.cumsum([0, *(len(line) + 2 for line in lines[:-1])])
+    offsets = np.cumsum([0, *(len(tile) for tile in tiles[:-1])])
+    marks[np.minimum(np.searchsorted(starts, offsets), len(lines) - 1)] = True
+    return marks
+
+
+def _with(pipe: TopicSegmenter) -> Segmenter:
+    def mark(doc: Doc, mean: float) -> Bools1d:
+        doc = pipe(doc)
+        starts = find_units(doc, "sentences").starts
+        return topics_of(doc, pipe.key, starts)[0]
+
+    return mark
+
+
+def _n_sents(doc: Doc) -> int:
+    return len(find_units(doc, "sentences").starts)
