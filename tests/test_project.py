@@ -30,7 +30,7 @@ def imports(path):
     ("files", "forbidden"),
     [
         (
-            "align.py decoding.py metrics.py text.py types.py errors.py files.py loss.py scorers.py",
+            "align.py decoding.py metrics.py text.py types.py errors.py files.py loss.py scorers.py curves.py card.py tables.py",
             ["torch", "transformers"],
         ),
         ("models/torch/*.py", ["spacy.", "thinc"]),

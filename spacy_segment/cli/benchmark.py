@@ -50,6 +50,16 @@ class Result:
         self.sentences += count(gold_spans, found_spans)
         self.characters += len(text)
 
+    def as_json(self) -> dict[str, float]:
+        return {
+            "boundary_p": self.boundaries.precision,
+            "boundary_r": self.boundaries.recall,
+            "boundary_f": self.boundaries.fscore,
+            "sents_f": self.sentences.fscore,
+            "characters": self.characters,
+            "seconds": self.seconds,
+        }
+
 
 Results = dict[tuple[str, str, str], Result]  # (corpus, condition, splitter)
 
@@ -169,12 +179,7 @@ def as_json(results: Results) -> list[dict]:
             "condition": condition,
             "system": system,
             "version": splitter_version(system),
-            "boundary_p": result.boundaries.precision,
-            "boundary_r": result.boundaries.recall,
-            "boundary_f": result.boundaries.fscore,
-            "sents_f": result.sentences.fscore,
-            "characters": result.characters,
-            "seconds": result.seconds,
+            **result.as_json(),
         }
         for (corpus, condition, system), result in results.items()
     ]

@@ -8,6 +8,7 @@ import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
+from spacy.language import Language
 from wasabi import msg
 
 from ..align import move_to_tokens, sent_start_offsets
@@ -26,10 +27,12 @@ def threshold_cli(
     data: list[str] = typer.Argument(..., help="Gold dev files, folders or patterns"),
     model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded model if left out"),
     limit: int = typer.Option(5000, help="Characters per corpus, 0 for all"),
+    output: Path | None = typer.Option(None, "--output", "-o", help="Save the pipeline with the best threshold here"),
 ) -> None:
     """Boundary F1 over thresholds (mean over folders of the mean over their corpora) under every condition."""
     try:
-        scores = try_thresholds(load_pipeline(model, "xx", {}), data, limit)
+        nlp = load_pipeline(model, "xx", {})
+        scores = try_thresholds(nlp, data, limit)
     except (ValueError, OSError) as error:
         msg.fail(" ".join(str(error).split()), exits=1)
     table = Table(title="boundary F1 over folders (macro)")
@@ -40,10 +43,21 @@ def threshold_cli(
         table.add_row(f"{t:.2f}", *[f"{by_threshold[t]:.3f}" for by_threshold in scores.values()], f"{means[t]:.4f}")
     console = Console()
     console.print(table)
-    console.print(f"best threshold: {max(means, key=lambda t: means[t])}")
+    best = max(means, key=lambda t: means[t])
+    console.print(f"best threshold: {best}")
+    if output is not None:
+        set_threshold(nlp, "sentence_segmenter", best)
+        nlp.to_disk(output)
 
 
-def try_thresholds(nlp, data: list[str], limit: int) -> dict[str, dict[float, float]]:
+def set_threshold(nlp: Language, name: str, threshold: float) -> None:
+    """Change the threshold of a component, also where it will be saved."""
+    cfg = nlp.get_pipe(name).cfg
+    cfg["threshold"] = cfg["configured"]["threshold"] = threshold
+    nlp.get_pipe_config(name)["threshold"] = threshold
+
+
+def try_thresholds(nlp: Language, data: list[str], limit: int) -> dict[str, dict[float, float]]:
     """RETURNS (dict): Condition -> threshold -> mean over folders of the mean boundary F1 of their corpora."""
     pipe = nlp.get_pipe("sentence_segmenter")
     counts: dict[str, dict[str, dict[float, PRF]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(PRF)))

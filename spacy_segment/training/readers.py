@@ -36,7 +36,7 @@ def SentenceCorpus(
 
     def read(nlp: Language) -> Iterator[Example]:
         for file in find_files(path):
-            for text, starts in _limited(read_records(file, nlp.vocab), max_chars, limit_chars):
+            for text, starts in limited(read_records(file, nlp.vocab), max_chars, limit_chars):
                 example = make_example(nlp, clean(text, np.asarray(starts)), {CORPUS: corpus_name(file)})
                 yield from augmenter(nlp, example) if augmenter else [example]
 
@@ -153,7 +153,7 @@ def _join(
     return text + other, [*starts, *(start + len(text) for start in other_starts)]
 
 
-def _limited(records: Iterable[Record], max_chars: int, limit_chars: int) -> Iterator[tuple[str, list[int]]]:
+def limited(records: Iterable[Record], max_chars: int, limit_chars: int) -> Iterator[tuple[str, list[int]]]:
     """Documents in parts of at most `max_chars`, until the next would exceed `limit_chars`; the first one always."""
     taken = 0
     for record in records:

@@ -1,0 +1,223 @@
+"""`python -m spacy segment-evaluate`: what a pipeline does on every corpus, written as JSON and as Markdown tables."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import srsly
+import typer
+from spacy.cli._util import app
+from spacy.language import Language
+from spacy.pipeline import Pipe
+from spacy.tokens import Doc
+from spacy.util import minibatch
+from wasabi import msg
+
+from ..align import move_to_tokens, sent_start_offsets
+from ..curves import N_BINS, Histogram, Lengths
+from ..errors import Errors
+from ..files import write_atomically
+from ..pipeline.sentence_segmenter import SentenceSegmenter
+from ..pipeline.topic_segmenter import TopicSegmenter
+from ..scorers import CONDITION, CORPUS
+from ..tables import markdown
+from ..topics import find_units, sents_of, topics_of
+from ..training.augmenters import conditions
+from ..training.corruption import CONDITIONS
+from ..training.readers import SentenceCorpus
+from ..training.topic_readers import TopicCorpus
+from .benchmark import Result
+from .segment import load_pipeline
+from .topics import Figures
+
+evaluate_app = typer.Typer(help="Figures of a pipeline per corpus and condition, as JSON and Markdown")
+app.add_typer(evaluate_app, name="segment-evaluate", no_args_is_help=True)
+evaluate_cli = evaluate_app
+
+BATCH = 64
+# Columns of the tables.
+SENTENCE_FIGURES = ("boundary_p", "boundary_r", "boundary_f", "sents_f")
+TOPIC_FIGURES = ("pk", "wd", "b", "f")
+
+
+@dataclass
+class Curves:
+    """What is counted over all corpora of a condition."""
+
+    histogram: Histogram = field(default_factory=Histogram)
+    lengths: Lengths = field(default_factory=Lengths)
+
+    def as_json(self) -> dict[str, Any]:
+        thresholds = [k / N_BINS for k in range(N_BINS)]
+        counts = [self.histogram.at(t) for t in thresholds]
+        return {
+            "thresholds": [
+                {"threshold": t, "p": prf.precision, "r": prf.recall, "f": prf.fscore}
+                for t, prf in zip(thresholds, counts, strict=True)
+            ],
+            "calibration": self.histogram.calibration(),
+            "calibration_error": self.histogram.calibration_error(),
+            "lengths": self.lengths.rows(),
+        }
+
+
+@evaluate_app.command("sentences")
+def sentences_cli(
+    data: list[str] = typer.Argument(..., help="Gold files, folders or patterns (JSONL, CoNLL-U, text, DocBin)"),
+    output: Path = typer.Option(..., "--output", "-o", help="JSON file; the tables go beside it as .md"),
+    model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded model if left out"),
+    limit: int = typer.Option(0, help="Characters per corpus, 0 for all"),
+) -> None:
+    """Boundary precision, recall, F1 and sentence F1 on clean, flat and corrupted text; curves; speed."""
+    _run(evaluate_sentences, data, output, model, limit, SENTENCE_FIGURES)
+
+
+@evaluate_app.command("topics")
+def topics_cli(
+    data: list[str] = typer.Argument(..., help="Gold files of any format of topics, folders or patterns"),
+    output: Path = typer.Option(..., "--output", "-o", help="JSON file; the tables go beside it as .md"),
+    model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded models if left out"),
+    limit: int = typer.Option(0, help="Documents per file, 0 for all"),
+) -> None:
+    """Pk, WindowDiff, B and boundary F1 on the sentences that the pipeline finds; curves; speed."""
+    _run(evaluate_topics, data, output, model, limit, TOPIC_FIGURES)
+
+
+def _run(evaluate: Any, data: list[str], output: Path, model: str | None, limit: int, figures: tuple) -> None:
+    try:
+        nlp = load_pipeline(model, "xx", {}, topics=evaluate is evaluate_topics)
+        found = {"model": name_of(nlp, model), **evaluate(nlp, data, limit)}
+        write_atomically(output, srsly.json_dumps(found, indent=1).encode())
+        write_atomically(output.with_suffix(".md"), report(found, figures).encode())
+    except (ValueError, OSError) as error:
+        msg.fail(" ".join(str(error).split()), exits=1)
+    msg.good(f"{len(found['rows'])} rows in {output} and {output.with_suffix('.md')}")
+
+
+def evaluate_sentences(nlp: Language, data: list[str], limit: int) -> dict[str, Any]:
+    """RETURNS (dict): Settings, "rows" per corpus and condition, "macro" means over corpora, "curves" per condition.
+
+    RAISES (ValueError): SEG110, SEG111, SEG135.
+    """
+    pipe = find_pipe(nlp, SentenceSegmenter)
+    results: dict[tuple[str, str], Result] = defaultdict(Result)
+    curves: dict[str, Curves] = defaultdict(Curves)
+    nlp("Warm up.")
+    for batch in minibatch(SentenceCorpus(data, conditions(), limit_chars=limit)(nlp), BATCH):
+        docs = run_before(nlp, pipe, (example.predicted for example in batch))
+        start = time.perf_counter()
+        scores = pipe.predict(docs)
+        per_character = (time.perf_counter() - start) / max(1, sum(len(doc.text) for doc in docs))
+        candidates = [
+            move_to_tokens(doc, score, split=pipe.cfg["split_tokens"]) for doc, score in zip(docs, scores, strict=True)
+        ]
+        pipe.set_annotations(docs, scores)
+        for example, doc, candidate in zip(batch, docs, candidates, strict=True):
+            key = example.reference.user_data[CORPUS], example.reference.user_data[CONDITION]
+            gold, found = (sent_start_offsets(d).tolist() for d in (example.reference, doc))
+            results[key].add(doc.text, gold, found)
+            results[key].seconds += per_character * len(doc.text)
+            probs = 1 / (1 + np.exp(-candidate.logits.astype(np.float64)))
+            missing = np.setdiff1d(gold[1:], candidate.offsets)
+            curve = curves[key[1]]
+            curve.histogram.add(probs, np.isin(candidate.offsets, gold))
+            curve.histogram.add(np.zeros(len(missing)), np.ones(len(missing), dtype=bool))
+            curve.lengths.add(gold, found, len(doc.text))
+    corpora = sorted({corpus for corpus, _ in results})
+    keys = [(corpus, condition) for condition in CONDITIONS for corpus in corpora if (corpus, condition) in results]
+    rows = [{"corpus": key[0], "condition": key[1], **results[key].as_json()} for key in keys]
+    return _findings("sentence_segmenter", pipe, rows, curves, SENTENCE_FIGURES, "characters")
+
+
+def evaluate_topics(nlp: Language, data: list[str], limit: int) -> dict[str, Any]:
+    """As `evaluate_sentences`; lengths are in sentences. RAISES (ValueError): SEG110, SEG141, SEG135."""
+    pipe = find_pipe(nlp, TopicSegmenter)
+    results: dict[str, Figures] = defaultdict(Figures)
+    curves = Curves()
+    nlp("Warm up.")
+    for example in TopicCorpus(data, spans_key=pipe.key, limit=limit)(nlp):
+        (example.predicted,) = run_before(nlp, pipe, [example.predicted])
+        doc = sents_of(example)
+        starts = find_units(doc, pipe.cfg["units"]).starts
+        if len(starts) < 2:
+            continue
+        gold = topics_of(example.reference, pipe.key, starts, text=doc.text)[0]
+        start = time.perf_counter()
+        scores = pipe.predict([doc])
+        seconds = time.perf_counter() - start
+        pipe.set_annotations([doc], scores)
+        found = topics_of(doc, pipe.key, starts)[0]
+        results[example.reference.user_data[CORPUS]].add(gold, found, seconds)
+        curves.histogram.add(1 / (1 + np.exp(-scores[0].boundary[1:].astype(np.float64))), gold[1:])
+        curves.lengths.add(np.flatnonzero(gold).tolist(), np.flatnonzero(found).tolist(), len(starts))
+    rows = [
+        {
+            "corpus": corpus,
+            "condition": "clean",
+            **figures.means(),
+            "documents": len(figures.pk),
+            "sentences": figures.n_sentences,
+            "seconds": figures.seconds,
+        }
+        for corpus, figures in sorted(results.items())
+    ]
+    return _findings("topic_segmenter", pipe, rows, {"clean": curves}, TOPIC_FIGURES, "sentences")
+
+
+def _findings(
+    component: str, pipe: Any, rows: list[dict], curves: dict[str, Curves], figures: Iterable[str], unit: str
+) -> dict[str, Any]:
+    macro = {}
+    for condition in dict.fromkeys(row["condition"] for row in rows):
+        chosen = [row for row in rows if row["condition"] == condition]
+        macro[condition] = {
+            **{name: fmean(row[name] for row in chosen) for name in figures},
+            "speed": sum(row[unit] for row in chosen) / max(1e-9, sum(row["seconds"] for row in chosen)),
+        }
+    return {
+        "component": component,
+        "threshold": pipe.cfg["threshold"],
+        "unit": unit,
+        "rows": rows,
+        "macro": macro,
+        "curves": {condition: curve.as_json() for condition, curve in curves.items()},
+    }
+
+
+def report(found: dict[str, Any], figures: tuple[str, ...]) -> str:
+    """RETURNS (str): A Markdown table for every condition, corpora below each other, the mean last."""
+    parts = [f"# {found['model']}: {found['component']}", f"Threshold {found['threshold']}."]
+    for condition, mean in found["macro"].items():
+        rows = [[r["corpus"], *(r[name] for name in figures)] for r in found["rows"] if r["condition"] == condition]
+        total = [f"mean of {len(rows)}", *(mean[name] for name in figures)]
+        speed = f"{mean['speed']:,.0f} {found['unit']}/s in the model."
+        parts += [f"## {condition}", markdown(["corpus", *figures], [*rows, total]), speed]
+    return "\n\n".join(parts) + "\n"
+
+
+def find_pipe(nlp: Language, kind: type) -> Any:
+    """The first component of a class. RAISES (ValueError): SEG135 if there is none."""
+    for _, pipe in nlp.pipeline:
+        if isinstance(pipe, kind):
+            return pipe
+    raise ValueError(Errors.SEG135.format(kind=kind.__name__, names=", ".join(nlp.pipe_names) or "none"))
+
+
+def run_before(nlp: Language, pipe: Pipe, docs: Iterable[Doc]) -> list[Doc]:
+    """Run the components that stand before one (a shared transformer, a sentence splitter)."""
+    stream: Iterator[Doc] = iter(docs)
+    for _, other in nlp.pipeline:
+        if other is pipe:
+            break
+        stream = other.pipe(stream, batch_size=BATCH) if hasattr(other, "pipe") else map(other, stream)
+    return list(stream)
+
+
+def name_of(nlp: Language, model: str | None) -> str:
+    """Name of a pipeline without its place on this machine."""
+    return "embedded" if model is None else f"{nlp.lang}_{nlp.meta.get('name') or 'pipeline'}"

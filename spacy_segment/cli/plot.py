@@ -1,0 +1,163 @@
+"""`python -m spacy segment-plot`: pictures of what `segment-evaluate`, `segment-benchmark` and `spacy train` wrote."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import srsly
+import typer
+from spacy.cli._util import app
+from wasabi import msg
+
+from ..errors import Errors
+from ..files import atomic_file
+
+FORMATS = ("png", "svg", "pdf")
+# Peers that are named beside their point; ours is drawn in the first colour.
+OURS = "ours"
+
+
+@app.command("segment-plot")
+def plot_cli(
+    files: list[Path] = typer.Argument(..., help="JSON of segment-evaluate or segment-benchmark, JSONL logs of train"),
+    output: Path = typer.Option(..., "--output", "-o", help="Folder for the pictures, NAME-KIND.FORMAT"),
+    kind: str = typer.Option("png", "--format", "-f", help=f"One of: {', '.join(FORMATS)}"),
+) -> None:
+    """Precision and recall over thresholds, calibration, error against length, F1 against speed, learning curves."""
+    try:
+        drawn = [name for file in files for name in draw_file(file, output, kind)]
+    except (ValueError, OSError, ImportError) as error:
+        msg.fail(" ".join(str(error).split()), exits=1)
+    msg.good(f"{len(drawn)} pictures in {output}: {', '.join(drawn)}")
+
+
+def draw_file(file: Path, output: Path, kind: str) -> Iterator[str]:
+    """Draw what a file holds.
+
+    YIELDS (str): Names of the pictures.
+    RAISES (ValueError): SEG136 if it is none of the known files, or the format is unknown. ImportError: SEG137.
+    """
+    if kind not in FORMATS:
+        raise ValueError(Errors.SEG136.format(path=file, reason=f"the format must be one of {', '.join(FORMATS)}"))
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise ImportError(Errors.SEG137) from error
+    matplotlib.use("Agg")
+    for what, draw, data in _pictures(file):
+        figure = _figure()
+        draw(figure, data)
+        name = f"{file.stem}-{what}.{kind}"
+        with atomic_file(output / name) as target:
+            # Without a date the same figures give the same bytes.
+            figure.savefig(target, format=kind, dpi=120, metadata={"Date": None} if kind == "svg" else {})
+        yield name
+
+
+def _pictures(file: Path) -> list[tuple[str, Any, Any]]:
+    """What to draw of a file: name, function, data."""
+    try:
+        if file.suffix == ".jsonl":
+            return [("learning", draw_learning, list(srsly.read_jsonl(file)))]
+        data = srsly.read_json(file)
+        if isinstance(data, dict) and "curves" in data:
+            return [
+                ("thresholds", draw_thresholds, data),
+                ("calibration", draw_calibration, data),
+                ("lengths", draw_lengths, data),
+            ]
+        return [("speed", draw_speed, _speeds(data))]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(Errors.SEG136.format(path=file, reason=f"{type(error).__name__}: {error}")) from error
+
+
+def draw_thresholds(figure: Any, data: dict[str, Any]) -> None:
+    """Precision against recall, a line for every condition; the dot is the threshold of the pipeline."""
+    axes = figure.subplots()
+    for condition, curve in data["curves"].items():
+        rows = curve["thresholds"]
+        (line,) = axes.plot([row["r"] for row in rows], [row["p"] for row in rows], label=condition)
+        used = min(rows, key=lambda row: abs(row["threshold"] - data["threshold"]))
+        axes.plot(used["r"], used["p"], "o", color=line.get_color())
+    _label(axes, f"{data['model']}: all thresholds, dot at {data['threshold']}", "recall", "precision")
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
+
+
+def draw_calibration(figure: Any, data: dict[str, Any]) -> None:
+    """Share of boundaries among candidates of a probability; on the dashed line they are what they say."""
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], "--", color="grey", linewidth=1)
+    for condition, curve in data["curves"].items():
+        rows = curve["calibration"]
+        name = f"{condition} (error {curve['calibration_error']:.3f})"
+        axes.plot([row["prob"] for row in rows], [row["true"] for row in rows], "o-", label=name)
+    _label(axes, f"{data['model']}: calibration", "probability of a boundary", "share of boundaries")
+
+
+def draw_lengths(figure: Any, data: dict[str, Any]) -> None:
+    """Share of reference segments of which an end was missed, by their length."""
+    axes = figure.subplots()
+    for condition, curve in data["curves"].items():
+        rows = curve["lengths"]
+        axes.plot([row["from"] for row in rows], [row["wrong"] / row["n"] for row in rows], "o-", label=condition)
+    axes.set_xscale("log", base=2)
+    axes.set_ylim(0, 1.02)
+    _label(axes, f"{data['model']}: error by length", f"length in {data['unit']} (from)", "share not found")
+
+
+def draw_speed(figure: Any, data: dict[str, dict[str, tuple[float, float]]]) -> None:
+    """F1 against speed: a panel for every condition, a point for every system."""
+    for axes, (condition, systems) in zip(figure.subplots(1, len(data), squeeze=False)[0], data.items(), strict=True):
+        for name, (speed, score) in systems.items():
+            axes.plot(speed, score, "o", color="C0" if name == OURS else "grey")
+            axes.annotate(name, (speed, score), textcoords="offset points", xytext=(4, 4), fontsize=7)
+        axes.set_xscale("log")
+        axes.set_ylim(-0.02, 1.05)
+        _label(axes, condition, "units of text per second", "boundary F1")
+
+
+def draw_learning(figure: Any, rows: list[dict[str, Any]]) -> None:
+    """Loss and score over the steps of training."""
+    left, right = figure.subplots(1, 2)
+    steps = [row["step"] for row in rows]
+    for name in rows[0]["losses"]:
+        left.plot(steps, [row["losses"][name] for row in rows], "o-", label=name)
+    for name in rows[0]["scores"]:
+        right.plot(steps, [row["scores"][name] / 100 for row in rows], "o-", label=name)
+    _label(left, "loss between evaluations", "step", "loss")
+    _label(right, "dev", "step", "score")
+
+
+def _speeds(data: Any) -> dict[str, dict[str, tuple[float, float]]]:
+    """RETURNS (dict): Condition -> system -> (units of text per second, mean F1 over corpora)."""
+    if isinstance(data, dict):
+        systems = {name: (row["speed"], row["f"]) for name, row in data["macro"].items() if row["speed"]}
+        return {"topics (sentences/s)": systems}
+    groups: dict[str, dict[str, list[dict]]] = defaultdict(lambda: defaultdict(list))
+    for row in data:
+        groups[f"{row['condition']} (characters/s)"][row["system"]].append(row)
+    return {
+        condition: {
+            name: (
+                sum(row["characters"] for row in rows) / max(1e-9, sum(row["seconds"] for row in rows)),
+                fmean(row["boundary_f"] for row in rows),
+            )
+            for name, rows in systems.items()
+        }
+        for condition, systems in groups.items()
+    }
+
+
+def _figure() -> Any:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(9, 4.5), layout="constrained")
+
+
+def _label(axes: Any, title: str, x: str, y: str) -> None:
+    axes.set(title=title, xlabel=x, ylabel=y)
+    axes.grid(alpha=0.3)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=8)

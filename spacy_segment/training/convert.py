@@ -1,0 +1,107 @@
+"""Gold data of any known format -> one format, and test sets under the conditions of the benchmark.
+
+Files carry their split in the name, as in `en_ewt.train.conllu`, `en_ewt-ud-dev.conllu` or `health/test.jsonl.gz`; others
+(samples, notes) are left out. The same input gives the same bytes.
+"""
+
+import gzip
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import spacy
+from spacy.tokens import DocBin
+
+from ..align import reference_doc
+from ..errors import Errors
+from ..files import write_atomically
+from ..scorers import CONDITION, CORPUS
+from .corruption import CONDITIONS
+from .formats import Record, find_files, read_records
+from .readers import corpus_name, limited
+from .topic_formats import TopicRecord, read_topics
+from .topic_readers import is_topic_file
+
+SPLIT = re.compile(r"(?:^|[.-])(train|dev|test)(?=\.)")
+
+
+def convert_sentences(source: str, output: Path) -> int:
+    """Write FOLDER/NAME.SPLIT.jsonl.gz for every file of sentences below a folder.
+
+    RETURNS (int): Number of files.
+    RAISES (ValueError): SEG110, SEG111; SEG112 if no file names its split.
+    """
+    files = {path: split for path in find_files(source) if (split := split_of(path))}
+    if not files:
+        raise ValueError(Errors.SEG112.format(path=source))
+    for path, split in files.items():
+        name = SPLIT.split(path.name)[0].removesuffix("-ud")
+        _write_lines(output / path.parent.name / f"{name}.{split}.jsonl.gz", map(_sentences, read_records(path)))
+    return len(files)
+
+
+def convert_topics(source: str, output: Path) -> int:
+    """Write CORPUS/SPLIT.jsonl.gz for every folder of topic files below a folder; files of a split are put together.
+
+    RETURNS (int): Number of files.
+    RAISES (ValueError): SEG110, SEG141; SEG112 if no file names its split.
+    """
+    groups: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    for path in find_files(source, is_topic_file):
+        if split := split_of(path):
+            groups[path.parent.name, split].append(path)
+    if not groups:
+        raise ValueError(Errors.SEG112.format(path=source))
+    for (corpus, split), paths in groups.items():
+        records = (record for path in paths for record in read_topics(path))
+        _write_lines(output / corpus / f"{split}.jsonl.gz", map(_topics, records))
+    return len(groups)
+
+
+def corrupt(source: str | list[str], output: Path, limit: int = 0) -> int:
+    """Write CONDITION/FOLDER/NAME.spacy: test sets under every condition, for `spacy evaluate` and its like.
+
+    limit (int): Characters of every file, 0 for all.
+    RETURNS (int): Number of files.
+    RAISES (ValueError): SEG110, SEG111.
+    """
+    nlp = spacy.blank("xx")
+    n = 0
+    for path in find_files(source):
+        corpus = corpus_name(path)
+        texts = list(limited(read_records(path, nlp.vocab), 0, limit))
+        for condition, change in CONDITIONS.items():
+            docs = DocBin(store_user_data=True)
+            for text, starts in texts:
+                changed = change(text, np.asarray(starts))
+                if changed.text.strip():
+                    doc = reference_doc(nlp.tokenizer, changed.text, changed.starts.tolist())
+                    doc.user_data.update({CORPUS: corpus, CONDITION: condition})
+                    docs.add(doc)
+            write_atomically(output / condition / f"{corpus}.spacy", docs.to_bytes())
+            n += 1
+    return n
+
+
+def split_of(path: Path) -> str | None:
+    """RETURNS (str or None): "train", "dev" or "test", by the name of the file."""
+    found = SPLIT.search(path.name)
+    return found[1] if found else None
+
+
+def _sentences(record: Record) -> dict:
+    spans = [list(span) for span in pairwise([*record.starts, len(record.text)])]
+    return {"id": record.id, "lang": record.lang, "text": record.text, "sents": spans}
+
+
+def _topics(record: TopicRecord) -> dict:
+    return {"id": record.id, "text": record.text, "sections": [vars(section) for section in record.sections]}
+
+
+def _write_lines(path: Path, rows: Iterable[dict]) -> None:
+    lines: Iterator[str] = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    write_atomically(path, gzip.compress("".join(lines).encode(), compresslevel=6, mtime=0))
