@@ -69,6 +69,7 @@ def write(nlp: Language, output: Path, found: dict, findings: list[dict[str, Any
     forget_paths(nlp)
     nlp.meta["spacy_version"] = spacy.util.get_minor_version_range(spacy.__version__)
     nlp.meta["requirements"] = [f"spacy-segment{spacy.util.get_minor_version_range(__version__)}"]
+    output.parent.mkdir(parents=True, exist_ok=True)
     nlp.to_disk(output)
     n_bytes = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     meta = {**nlp.meta, **describe(nlp, found, findings, n_bytes)}
@@ -85,4 +86,3 @@ def forget_paths(nlp: Language) -> None:
             config["paths"][key] = None
     if "output_file" in config.get("training", {}).get("logger", {}):
         config["training"]["logger"]["output_file"] = None
-    nlp.config = config

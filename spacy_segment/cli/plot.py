@@ -15,8 +15,7 @@ from ..errors import Errors
 from ..files import atomic_file
 
 FORMATS = ("png", "svg", "pdf")
-# Peers that are named beside their point; ours is drawn in the first colour.
-OURS = "ours"
+MARKS = "o^svDP*X"
 
 
 @app.command("segment-plot")
@@ -108,14 +107,14 @@ def draw_lengths(figure: Any, data: dict[str, Any]) -> None:
 
 
 def draw_speed(figure: Any, data: dict[str, dict[str, tuple[float, float]]]) -> None:
-    """F1 against speed: a panel for every condition, a point for every system."""
-    for axes, (condition, systems) in zip(figure.subplots(1, len(data), squeeze=False)[0], data.items(), strict=True):
-        for name, (speed, score) in systems.items():
-            axes.plot(speed, score, "o", color="C0" if name == OURS else "grey")
-            axes.annotate(name, (speed, score), textcoords="offset points", xytext=(4, 4), fontsize=7)
+    """F1 against speed: a panel for every condition, a mark for every system."""
+    panels = figure.subplots(1, len(data), squeeze=False)[0]
+    for axes, (condition, systems) in zip(panels, data.items(), strict=True):
+        for number, (name, (speed, score)) in enumerate(systems.items()):
+            axes.plot(speed, score, MARKS[number % len(MARKS)], markersize=8, alpha=0.8, label=name)
         axes.set_xscale("log")
         axes.set_ylim(-0.02, 1.05)
-        _label(axes, condition, "units of text per second", "boundary F1")
+        _label(axes, condition, "units of text per second", "boundary F1", legend=axes is panels[-1])
 
 
 def draw_learning(figure: Any, rows: list[dict[str, Any]]) -> None:
@@ -156,8 +155,8 @@ def _figure() -> Any:
     return Figure(figsize=(9, 4.5), layout="constrained")
 
 
-def _label(axes: Any, title: str, x: str, y: str) -> None:
+def _label(axes: Any, title: str, x: str, y: str, *, legend: bool = True) -> None:
     axes.set(title=title, xlabel=x, ylabel=y)
     axes.grid(alpha=0.3)
-    if axes.get_legend_handles_labels()[0]:
+    if legend and axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=8)

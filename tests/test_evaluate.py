@@ -1,0 +1,165 @@
+"""`segment-evaluate`, `segment-plot`, `segment-card`: figures, pictures and cards, as a user would make them."""
+
+import json
+
+import pytest
+import spacy
+from conftest import TEXTS, make_tiny
+from small_corpus import write_corpus
+from spacy.cli._util import app
+from typer.testing import CliRunner
+
+from spacy_segment.card import read_sources
+from spacy_segment.cli import benchmark, card, data, evaluate, plot, threshold, topics  # noqa: F401 (their commands)
+
+RUNNER = CliRunner()
+
+
+def run(*arguments):
+    result = RUNNER.invoke(app, [str(a) for a in arguments])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def fail(*arguments):
+    result = RUNNER.invoke(app, [str(a) for a in arguments])
+    assert result.exit_code == 1, result.output
+    return " ".join(result.output.split())
+
+
+@pytest.fixture(scope="module")
+def work(trained, tmp_path_factory):
+    """A folder with a corpus, a trained pipeline and its figures."""
+    folder = tmp_path_factory.mktemp("work")
+    write_corpus(folder)
+    (folder / "gold").mkdir()
+    (folder / "gold" / "en_known.test.txt").write_text("\n".join(s for sentences in TEXTS[:3] for s in sentences))
+    trained.to_disk(folder / "model")
+    run("segment-evaluate", "sentences", folder / "gold", "-m", folder / "model", "-o", folder / "sentences.json")
+    run("segment-evaluate", "topics", folder / "topics" / "*" / "test*", "--limit", 2, "-o", folder / "topics.json")
+    return folder
+
+
+def test_sentences_have_figures_per_corpus_and_condition(work):
+    found = json.loads((work / "sentences.json").read_text())
+    assert [(row["corpus"], row["condition"]) for row in found["rows"]] == [
+        ("gold/en_known", condition) for condition in ("clean", "flat", "corrupted")
+    ]
+    clean = found["rows"][0]
+    assert clean["boundary_f"] == found["macro"]["clean"]["boundary_f"] > 0.8
+    at = {row["threshold"]: row for row in found["curves"]["clean"]["thresholds"]}
+    assert at[found["threshold"]]["r"] == pytest.approx(clean["boundary_r"])
+    assert sum(row["n"] for row in found["curves"]["clean"]["lengths"]) == 9
+    assert str(work) not in (work / "sentences.json").read_text()
+
+
+def test_tables_say_the_same_as_the_json(work):
+    text = (work / "sentences.md").read_text()
+    row = json.loads((work / "sentences.json").read_text())["rows"][2]
+    assert text.count("| gold/en_known |") == 3
+    assert f"| {row['boundary_p']:.3f} | {row['boundary_r']:.3f} | {row['boundary_f']:.3f} |" in text
+
+
+def test_topics_have_figures_per_corpus(work):
+    found = json.loads((work / "topics.json").read_text())
+    assert [row["corpus"] for row in found["rows"]] == ["days", "themes"]
+    assert all(0 <= row["pk"] <= 1 and row["documents"] == 2 for row in found["rows"])
+    assert found["macro"]["clean"]["speed"] > 0
+    assert sum(row["n"] for row in found["curves"]["clean"]["lengths"]) == 12
+
+
+def test_a_pipeline_without_the_component_is_refused(work):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    nlp.to_disk(work / "plain")
+    output = fail("segment-evaluate", "sentences", work / "gold", "-m", work / "plain", "-o", work / "x.json")
+    assert "SEG135" in output
+    assert not (work / "x.json").exists()
+
+
+def test_the_best_threshold_is_saved(work):
+    run("segment-benchmark", "threshold", work / "gold", "-m", work / "model", "-o", work / "tuned")
+    nlp = spacy.load(work / "tuned")
+    threshold = nlp.get_pipe("sentence_segmenter").cfg["threshold"]
+    assert threshold in (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8)
+    assert nlp.config["components"]["sentence_segmenter"]["threshold"] == threshold
+    assert spacy.load(work / "tuned", config={"components": {"sentence_segmenter": {"threshold": 0.9}}}).get_pipe(
+        "sentence_segmenter"
+    ).cfg["threshold"] == 0.9
+
+
+def test_plot_draws_every_kind(work):
+    pytest.importorskip("matplotlib")
+    run("segment-benchmark", "sentences", work / "gold", "--systems", "sentencizer", "-o", work / "peers.json")
+    log = [{"epoch": 0, "step": i, "losses": {"a": 1 / i}, "scores": {"f": 50 * i}, "score": 0.5} for i in (1, 2)]
+    (work / "log.jsonl").write_text("\n".join(map(json.dumps, log)))
+    files = [work / name for name in ("sentences.json", "topics.json", "peers.json", "log.jsonl")]
+    run("segment-plot", *files, "-o", work / "plots", "-f", "svg")
+    names = {f"{name}-{kind}" for name in ("sentences", "topics") for kind in ("thresholds", "calibration", "lengths")}
+    assert {path.stem for path in (work / "plots").iterdir()} == names | {"peers-speed", "log-learning"}
+    assert all(path.read_text().rstrip().endswith("</svg>") for path in (work / "plots").iterdir())
+
+
+def test_plot_says_what_is_wrong(work, monkeypatch):
+    pytest.importorskip("matplotlib")
+    (work / "odd.json").write_text('{"a": 1}')
+    assert "SEG136" in fail("segment-plot", work / "odd.json", "-o", work / "none")
+    assert "SEG136" in fail("segment-plot", work / "sentences.json", "-o", work / "none", "-f", "bmp")
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
+    assert "SEG137" in fail("segment-plot", work / "sentences.json", "-o", work / "none")
+    assert not (work / "none").exists()
+
+
+def test_card_tells_data_licences_figures_settings_and_limits(work):
+    (work / "sources.tsv").write_text("corpus\trepository\tcommit\tlicence\nletters/*\tour/letters\tabc\tCC0\n")
+    sentences = work / "sentences" / "*" / "*.train.*"
+    arguments = ["--name", "sents_tiny_sm", "--metrics", work / "sentences.json", "--sentences", sentences]
+    run("segment-card", work / "model", work / "cards" / "a", *arguments, "--sources", work / "sources.tsv")
+    text = (work / "cards" / "a" / "README.md").read_text()
+    meta = json.loads((work / "cards" / "a" / "meta.json").read_text())
+    row = json.loads((work / "sentences.json").read_text())["rows"][0]
+    assert text.startswith("# xx_sents_tiny_sm\n")
+    assert f"| gold/en_known | clean | {row['boundary_f']:.3f} | {row['sents_f']:.3f} |" in text
+    assert "| letters/en_two | [our/letters](https://github.com/our/letters/tree/abc) | CC0 |" in text
+    assert "| stories/en_one | - | unknown |" in text
+    assert "worst on gold/en_known" in text
+    assert "threshold 0.25" in text
+    assert meta["requirements"] == ["spacy-segment>=0.1.0,<0.2.0"]
+    assert meta["segment"]["settings"]["sentence_segmenter"]["threshold"] == 0.25
+    assert meta["segment"]["figures"]["sentence_segmenter"]["clean"]["boundary_f"] == row["boundary_f"]
+    assert spacy.load(work / "cards" / "a")(" ".join(TEXTS[0])).has_annotation("SENT_START")
+
+
+def test_card_moves_components_to_another_language_and_forgets_paths(work):
+    nlp = make_tiny()
+    nlp.config["paths"]["train"] = "/home/somebody/data"
+    nlp.to_disk(work / "pathy")
+    for lang in ("xx", "en"):
+        run("segment-card", work / "pathy", work / "cards" / lang, "--name", "sents_tiny_sm", "--lang", lang)
+        loaded = spacy.load(work / "cards" / lang)
+        assert (loaded.lang, loaded.pipe_names) == (lang, ["sentence_segmenter"])
+        assert "somebody" not in (work / "cards" / lang / "config.cfg").read_text()
+        assert [s.text for s in loaded(TEXTS[1][0]).sents] == [s.text for s in nlp(TEXTS[1][0]).sents]
+
+
+def test_sources_need_their_columns(work):
+    (work / "bad.tsv").write_text("corpus,licence\n")
+    output = fail("segment-card", work / "model", work / "cards" / "b", "--name", "x", "--sources", work / "bad.tsv")
+    assert "SEG138" in output
+
+
+def test_the_table_of_sources_is_whole():
+    from test_project import ROOT
+
+    sources = read_sources(ROOT / "configs" / "sources.tsv")
+    assert len(sources) > 200
+    assert all(source.licence for source in sources)
+    assert all(not source.commit or len(source.commit) == 40 for source in sources)
+
+
+def test_data_commands(work):
+    run("segment-data", "sentences", work / "sentences" / "*" / "*", work / "c" / "sentences")
+    run("segment-data", "topics", work / "topics" / "*" / "*", work / "c" / "topics")
+    output = run("segment-data", "corrupt", work / "c" / "sentences" / "*" / "*.test.*", work / "c" / "conditions")
+    assert "6 files" in output
+    assert "SEG110" in fail("segment-data", "sentences", work / "missing", work / "c")
