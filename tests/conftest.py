@@ -70,3 +70,31 @@ def trained() -> Language:
     for _ in range(80):
         nlp.update(examples, sgd=optimizer)
     return nlp
+
+
+@pytest.fixture(scope="session")
+def bert(tmp_path_factory):
+    """A tiny random BERT in a directory, with a tokenizer made on the spot."""
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    path = tmp_path_factory.mktemp("bert")
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    texts = ["the cat sat. " * 40, "the mat", "ねこだ。いぬだ。" * 9]
+    tokenizer.train_from_iterator(texts, trainers.WordPieceTrainer(vocab_size=80, special_tokens=special))
+    BertTokenizerFast(tokenizer_object=tokenizer, model_max_length=64).save_pretrained(path)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=80,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=64,
+    )
+    BertModel(config).save_pretrained(path, safe_serialization=True)
+    return path

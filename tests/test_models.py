@@ -193,32 +193,6 @@ def test_weights_that_are_not_numbers_are_named():
         serialize.read(shim.to_bytes())
 
 
-@pytest.fixture(scope="module")
-def bert(tmp_path_factory):
-    """A tiny random BERT in a directory, with a tokenizer made on the spot."""
-    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
-    from transformers import BertConfig, BertModel, BertTokenizerFast
-
-    path = tmp_path_factory.mktemp("bert")
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.Lowercase()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    tokenizer.train_from_iterator(TEXTS, trainers.WordPieceTrainer(vocab_size=80, special_tokens=special))
-    BertTokenizerFast(tokenizer_object=tokenizer).save_pretrained(path)
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=80,
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=64,
-    )
-    BertModel(config).save_pretrained(path, safe_serialization=True)
-    return path
-
-
 def make_hf(path, **settings):
     encoder = registry.architectures.get("spacy_segment.HFEncoder.v1")(
         str(path), dtype="float32", window=64, lookback=16, **settings
