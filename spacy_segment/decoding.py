@@ -14,6 +14,8 @@ from .errors import Errors
 from .types import Floats1d, Ints1d
 
 IMPOSSIBLE = -np.inf
+# Log-odds that no model gives.
+LARGEST = 1e4
 
 
 def decode(
@@ -30,7 +32,7 @@ def decode(
     """Decide where segments start.
 
     logits (Floats1d): (n,) log-odds of a boundary before each unit; the first does not count.
-    threshold (float): A boundary stands where the probability is above it; between 0 and 1.
+    threshold (float): A boundary stands where the probability is above it; 0 takes all, 1 none.
     min_length, max_length (int): Limits of a segment. A limit yields where it cannot be kept: to forced boundaries,
         to a run without a place to cut that is longer than the limit, to a text shorter than it.
     n_segments (int or None): Exactly so many segments, whatever the threshold; the limits hold where they can.
@@ -47,7 +49,7 @@ def decode(
     must = np.zeros(n, dtype=bool) if forced is None else np.array(forced, dtype=bool)
     must[0] = True
     may = must | (np.ones(n, dtype=bool) if forbidden is None else ~np.asarray(forbidden, dtype=bool))
-    gains = np.asarray(logits, dtype=np.float64) - np.log(threshold / (1 - threshold))
+    gains = np.asarray(logits, dtype=np.float64) - _log_odds(threshold)
     positions = np.concatenate([[0], np.cumsum(np.ones(n, dtype=np.int64) if lengths is None else lengths)])
     limited = min_length > 1 or max_length is not None
     if n_segments is not None:
@@ -147,11 +149,17 @@ def _best_of_number(
     return np.asarray(starts[::-1], dtype=np.int64)
 
 
+def _log_odds(threshold: float) -> float:
+    """Finite also at 0 and 1, where spaCy's find-threshold begins and ends."""
+    with np.errstate(divide="ignore"):
+        return float(np.clip(np.log(threshold) - np.log1p(-threshold), -LARGEST, LARGEST))
+
+
 def _check(logits: Floats1d, threshold: float, min_length: int, max_length: int | None) -> None:
     if np.isnan(logits).any():
         raise ValueError(Errors.SEG120.format(index=int(np.flatnonzero(np.isnan(logits))[0])))
-    if not 0 < threshold < 1:
-        raise ValueError(Errors.SEG200.format(name="threshold", expected="between 0 and 1", value=threshold))
+    if not 0 <= threshold <= 1:
+        raise ValueError(Errors.SEG200.format(name="threshold", expected="from 0 to 1", value=threshold))
     if min_length < 0:
         raise ValueError(Errors.SEG200.format(name="min_length", expected="at least 0", value=min_length))
     if max_length is not None and max_length < max(1, min_length):

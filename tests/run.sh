@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Everything that has to pass: style, types, tests, and the code blocks of the README.
+# Everything that has to pass: style, types, tests, and the code blocks of the README and the guides.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ruff check .
 ruff format --check .
 mypy
-pytest -q --codeblocks README.md tests
+pytest -q --codeblocks README.md docs tests

@@ -4,13 +4,14 @@ Runs the workflow "all" in the folder `smoke`, checks that every declared output
 step has to be skipped. Without DATA, or where there is no such folder, the texts are of our own making.
 """
 
+import random
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import srsly
-from small_corpus import write_corpus, write_slice
+from small_corpus import topic_document, write_corpus, write_slice
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "smoke"
@@ -36,6 +37,8 @@ VARS = {
     "data": "data",
     "limit": 1000,
     "documents": 2,
+    "adapt": "letters/en_two",
+    "document": "document.txt",
     "sentences_options": " ".join(f"--{key} {value}" for key, value in SENTENCES.items()),
     "topics_options": " ".join(f"--{key} {value}" for key, value in TOPICS.items()),
 }
@@ -47,14 +50,22 @@ def prepare(data: Path | None) -> dict:
     FOLDER.mkdir()
     if data is not None and (data / "sentences").is_dir():
         write_slice(data, FOLDER / "data")
+        VARS["adapt"] = first_corpus(FOLDER / "data" / "sentences")
     else:
         write_corpus(FOLDER / "data")
+    (FOLDER / "document.txt").write_text(topic_document(random.Random(0), "document")["text"])
     for name in ("configs", "spacy_segment"):
         (FOLDER / name).symlink_to(ROOT / name)
     project = srsly.read_yaml(ROOT / "project.yml")
     project["vars"].update(VARS)
     srsly.write_yaml(FOLDER / "project.yml", project)
     return project
+
+
+def first_corpus(folder: Path) -> str:
+    """FOLDER/NAME of a corpus with a dev file."""
+    path = min(folder.glob("*/*.dev.*"))
+    return f"{path.parent.name}/{path.name.split('.')[0]}"
 
 
 def run(*, capture: bool = False) -> str:

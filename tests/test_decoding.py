@@ -26,6 +26,13 @@ def best_by_trying_all(logits, min_length, max_length, lengths, forced, forbidde
     return best
 
 
+def test_decode_at_the_ends_of_the_scale():
+    logits = np.asarray([0.0, -800.0, 0.0, 800.0])
+    assert decode(logits, threshold=0.0).tolist() == [0, 1, 2, 3]
+    assert decode(logits, threshold=1.0).tolist() == [0]
+    assert decode(logits, threshold=0.0, max_length=2).tolist() == [0, 1, 2, 3]
+
+
 def test_decode_takes_what_is_above_the_threshold():
     assert decode(np.asarray([0.0, 2.0, -2.0, 0.1])).tolist() == [0, 1, 3]
 
@@ -109,8 +116,8 @@ def test_decode_is_quick_on_many_units():
 @pytest.mark.parametrize(
     ("settings", "code"),
     [
-        ({"threshold": 0.0}, "SEG200"),
-        ({"threshold": 1.0}, "SEG200"),
+        ({"threshold": -0.1}, "SEG200"),
+        ({"threshold": 1.1}, "SEG200"),
         ({"min_length": -1}, "SEG200"),
         ({"max_length": 0}, "SEG200"),
         ({"min_length": 5, "max_length": 4}, "SEG200"),

@@ -228,7 +228,7 @@ def test_store_probs(nlp):
 @pytest.mark.parametrize(
     "settings",
     [
-        {"threshold": 0},
+        {"threshold": -1},
         {"threshold": 1.5},
         {"newlines": "soft"},
         {"split_tokens": "maybe"},

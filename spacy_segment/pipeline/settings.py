@@ -75,8 +75,8 @@ def _check_choices(settings: dict[str, Any], choices: dict[str, tuple[Any, ...]]
 
 
 def _check_probability(settings: dict[str, Any], name: str) -> None:
-    if not _is_number(settings[name]) or not 0 < settings[name] < 1:
-        _fail(settings, name, "a number between 0 and 1")
+    if not _is_number(settings[name]) or not 0 <= settings[name] <= 1:
+        _fail(settings, name, "a number from 0 to 1")
 
 
 def _check_limits(settings: dict[str, Any]) -> None:
