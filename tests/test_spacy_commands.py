@@ -79,6 +79,8 @@ def test_debug_config(work, kind):
 @pytest.mark.parametrize("kind", COMPONENTS)
 def test_debug_data_reads_the_corpora(work, kind):
     arguments = ["debug", "data", ROOT / "configs" / f"{kind}.cfg", *options(work, kind)]
+    # spaCy makes the optimizer from variables that it has not filled in.
+    arguments += ["--training.optimizer.learn_rate.total_steps", 20]
     result = RUNNER.invoke(app, [str(a) for a in arguments])
     # It wants 100 examples at least, and finds that train and dev are one.
     assert "Low number of examples" in result.output

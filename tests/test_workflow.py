@@ -1,0 +1,49 @@
+"""project.yml: what it has to offer, and that the README shows it as it is."""
+
+import shutil
+
+import pytest
+import srsly
+from test_project import ROOT
+from weasel.cli.document import project_document
+
+PROJECT = srsly.read_yaml(ROOT / "project.yml")
+COMMANDS = {command["name"]: command for command in PROJECT["commands"]}
+WANTED = ["convert", "corrupt", "train-sentences", "train-topics", "adapt", "evaluate", "benchmark", "plot", "package"]
+WANTED += ["visualize", "clean", "all", "sentences", "topics", "smoke"]
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_commands_and_workflows(name):
+    assert name in COMMANDS or name in PROJECT["workflows"]
+
+
+@pytest.mark.parametrize("command", [c for c in PROJECT["commands"] if c["name"] != "clean"], ids=lambda c: c["name"])
+def test_commands_declare_what_they_read_and_write(command):
+    assert command["deps"]
+    assert command["outputs"]
+
+
+@pytest.mark.parametrize("workflow", ["all", "sentences", "topics"])
+def test_steps_come_after_what_they_need(workflow):
+    written = {output for command in COMMANDS.values() for output in command.get("outputs", [])}
+    there = {path for path in written if path.startswith("spacy_segment")}
+    for step in PROJECT["workflows"][workflow]:
+        assert not [path for path in COMMANDS[step]["deps"] if path in written and path not in there], step
+        there |= set(COMMANDS[step]["outputs"])
+
+
+def test_assets_are_pinned_and_have_names_that_convert_reads():
+    from spacy_segment.training.convert import split_of
+
+    for asset in PROJECT["assets"]:
+        assert len([part for part in asset["url"].split("/") if len(part) == 40]) == 1, asset["url"]
+        assert split_of(ROOT / asset["dest"])
+
+
+def test_the_readme_shows_the_project_and_is_short(tmp_path):
+    shutil.copy(ROOT / "README.md", tmp_path)
+    project_document(ROOT, tmp_path / "README.md", no_emoji=True)
+    text = (ROOT / "README.md").read_text()
+    assert (tmp_path / "README.md").read_text() == text
+    assert len(text.splitlines()) <= 200
