@@ -9,8 +9,28 @@ SPLITS = {"train": 24, "dev": 6, "test": 6}
 THEMES = {
     "cooking": ("the baker", "a cook", "my aunt", "kneads", "stirs", "tastes", "the dough", "a soup", "the sauce"),
     "sailing": ("the skipper", "a sailor", "our crew", "hoists", "mends", "trims", "the sail", "an anchor", "the rope"),
-    "gardens": ("the gardener", "a neighbour", "the girl", "waters", "prunes", "plants", "the roses", "a hedge", "beans"),
-    "trains": ("the driver", "a guard", "the clerk", "checks", "repairs", "signals", "the engine", "a ticket", "the line"),
+    "gardens": (
+        "the gardener",
+        "a neighbour",
+        "the girl",
+        "waters",
+        "prunes",
+        "plants",
+        "the roses",
+        "a hedge",
+        "beans",
+    ),
+    "trains": (
+        "the driver",
+        "a guard",
+        "the clerk",
+        "checks",
+        "repairs",
+        "signals",
+        "the engine",
+        "a ticket",
+        "the line",
+    ),
 }
 ENDINGS = ("before noon", "every Monday", "without a word", "in the rain", "near Dr. Mill's house", "at 9.30 a.m.")
 # So much of every document and so many corpora of every folder are in a slice.

@@ -67,7 +67,9 @@ def test_a_broken_record_is_named(tmp_path):
 
 def test_corrupt_writes_every_condition(corpus):
     assert corrupt(str(corpus / "data" / "sentences" / "*" / "*.test.*"), corpus / "out", limit=500) == 6
-    docs = list(DocBin().from_disk(corpus / "out" / "corrupted" / "letters" / "en_two.spacy").get_docs(spacy.blank("xx").vocab))
+    docs = list(
+        DocBin().from_disk(corpus / "out" / "corrupted" / "letters" / "en_two.spacy").get_docs(spacy.blank("xx").vocab)
+    )
     assert docs
     assert all(doc.text == doc.text.lower() and "." not in doc.text and "\n" not in doc.text for doc in docs)
     assert {doc.user_data[CORPUS] for doc in docs} == {"letters/en_two"}

@@ -83,9 +83,12 @@ def test_the_best_threshold_is_saved(work):
     best = nlp.get_pipe("sentence_segmenter").cfg["threshold"]
     assert best in threshold.THRESHOLDS
     assert nlp.config["components"]["sentence_segmenter"]["threshold"] == best
-    assert spacy.load(work / "tuned", config={"components": {"sentence_segmenter": {"threshold": 0.9}}}).get_pipe(
-        "sentence_segmenter"
-    ).cfg["threshold"] == 0.9
+    assert (
+        spacy.load(work / "tuned", config={"components": {"sentence_segmenter": {"threshold": 0.9}}})
+        .get_pipe("sentence_segmenter")
+        .cfg["threshold"]
+        == 0.9
+    )
 
 
 def test_plot_draws_every_kind(work):

@@ -7,12 +7,12 @@ import pytest
 import spacy
 from conftest import make_tiny
 from small_corpus import write_corpus
-from smoke import SENTENCES, TOPICS
 from spacy.cli._util import app
 from spacy.tokens import DocBin
 from test_project import ROOT
 from typer.testing import CliRunner
 
+from smoke import SENTENCES, TOPICS
 from spacy_segment.training.topic_readers import TopicCorpus
 
 RUNNER = CliRunner()
@@ -61,7 +61,9 @@ def test_evaluate(work, command):
 
 def test_benchmark_speed(work):
     make_tiny().to_disk(work / "tiny")
-    output = run("benchmark", "speed", work / "tiny", work / "dev.spacy", "--batches", 30, "--batch-size", 2, "--warmup", 1)
+    output = run(
+        "benchmark", "speed", work / "tiny", work / "dev.spacy", "--batches", 30, "--batch-size", 2, "--warmup", 1
+    )
     assert "Mean" in output
 
 
