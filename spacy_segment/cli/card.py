@@ -17,7 +17,7 @@ from ..errors import Errors
 from ..files import write_atomically
 from ..training.formats import find_files
 from ..training.readers import corpus_name
-from ..training.topic_readers import corpus_of, is_topic_file
+from ..training.topic_readers import SUFFIXES, corpus_of
 
 DESCRIPTION = "Sentence and topic segmentation with spacy-segment."
 
@@ -40,7 +40,7 @@ def card_cli(
     try:
         nlp = load(pipeline, lang)
         corpora = [corpus_name(path) for path in find_files(sentences)] if sentences else []
-        corpora += [corpus_of(path) for path in find_files(topics, is_topic_file)] if topics else []
+        corpora += [corpus_of(path) for path in find_files(topics, SUFFIXES)] if topics else []
         known = read_sources(sources) if sources else []
         findings = [srsly.read_json(path) for path in metrics]
         nlp.meta.update(name=name, version=version, description=description, license=licence)

@@ -24,7 +24,7 @@ from .corruption import CONDITIONS
 from .formats import Record, find_files, read_records
 from .readers import corpus_name, limited
 from .topic_formats import TopicRecord, read_topics
-from .topic_readers import is_topic_file
+from .topic_readers import SUFFIXES
 
 SPLIT = re.compile(r"(?:^|[.-])(train|dev|test)(?=\.)")
 
@@ -51,7 +51,7 @@ def convert_topics(source: str, output: Path) -> int:
     RAISES (ValueError): SEG110, SEG141; SEG112 if no file names its split.
     """
     groups: dict[tuple[str, str], list[Path]] = defaultdict(list)
-    for path in find_files(source, is_topic_file):
+    for path in find_files(source, SUFFIXES):
         if split := split_of(path):
             groups[path.parent.name, split].append(path)
     if not groups:
