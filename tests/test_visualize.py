@@ -219,7 +219,13 @@ def test_long_texts_are_cut_into_blocks(text):
 
 def test_language_and_direction_are_told():
     page = page_of(make_doc(["שלום."], lang="he"), make_doc(["Hi."], lang="xx"))
+    assert [value for name, value in page.attrs if name == "dir" and value != "auto"][:2] == ["rtl", "ltr"]
     assert [value for name, value in page.attrs if name == "lang" and value != "en"] == ["he", ""]
+
+
+def test_lines_that_turn_begin_a_block():
+    v = view(make_doc(["שלום.", "12", "Hi.", "There.", "עולם."], separator="\n"), "topics")
+    assert [run for run, is_break in zip(v.runs, v.breaks, strict=True) if is_break] == ["Hi.\n", "עולם.\n"]
 
 
 def test_render_in_a_notebook_shows_a_frame(monkeypatch):

@@ -66,7 +66,10 @@ def make_page(docs: Doc | Iterable[Doc], *, spans_key: str = TOPICS, title: str 
     script = (HERE / "page.js").read_text(encoding="utf-8")
     return environment.get_template("page.html").render(
         title=title or (views[0].title if len(views) == 1 else "") or "Segmented text",
-        texts=[{"title": v.title if len(views) > 1 else "", "lang": v.lang, "runs": _runs(v)} for v in views],
+        texts=[
+            {"title": v.title if len(views) > 1 else "", "lang": v.lang, "dir": v.direction, "runs": _runs(v)}
+            for v in views
+        ],
         data=_data(views),
         css=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         script=Markup(script),

@@ -4,6 +4,7 @@ The runs join to the text. Everything the page decides later, it decides on runs
 way and cuts none.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,6 +17,8 @@ from ..text import code_points, is_kind
 from ..topics import main_spans, span_levels
 from ..types import BOUNDARY_PROBS, INNER_PROBS, Bools1d, Floats1d, Ints1d
 
+# No character before this one (the first of Hebrew) belongs to a script that runs from right to left.
+FIRST_RTL = 0x0590
 # Probabilities below this have no mark on the page.
 FLOOR = 0.05
 # A block of text is laid out on its own, so that long texts stay quick. It ends with a line where it can.
@@ -41,6 +44,7 @@ class Places:
 class View:
     """One Doc on a page.
 
+    title, lang, direction (str): Heading, "" for none; language, "" if not known; "ltr" or "rtl", as the text begins.
     runs (list of str): Parts of the text, which tile it.
     sents, topics (Places): One entry per run: a place before each. A probability of 0 stands for one below FLOOR.
     breaks (Bools1d): (n_runs,) whether a new block of text begins with the run.
@@ -51,6 +55,7 @@ class View:
 
     title: str
     lang: str
+    direction: str
     runs: list[str]
     sents: Places
     topics: Places
@@ -72,12 +77,13 @@ def view(doc: Doc, spans_key: str) -> View:
     labels = _labels(doc, spans_key, words, level=1)
     parts = _labels(doc, spans_key, words, level=2)
     places = np.unique(np.concatenate([[0], sents.offsets, topics.offsets, sorted(parts)])).astype(np.int64)
-    breaks = _breaks(text, places)
+    breaks = np.union1d(_breaks(text, places), _turns(text))
     places = np.union1d(places, breaks)
     edges = np.append(places, len(text)).tolist()
     return View(
         title=str(doc.user_data.get("title") or ""),
         lang="" if doc.lang_ in ("", "xx") else doc.lang_,
+        direction=direction(text) or "ltr",
         runs=[text[a:b] for a, b in pairwise(edges)],
         sents=_spread(sents, places),
         topics=_spread(topics, places),
@@ -185,6 +191,25 @@ def _breaks(text: str, places: Ints1d) -> Ints1d:
         breaks.append(end)
         start = end
     return np.asarray(breaks, dtype=np.int64)
+
+
+def _turns(text: str) -> Ints1d:
+    """Where lines begin that run in another direction than the line before."""
+    turns: list[int] = []
+    if any(ord(char) >= FIRST_RTL for char in set(text)):
+        start, current = 0, direction(text)
+        for line in text.splitlines(keepends=True):
+            if direction(line) not in ("", current):
+                current = direction(line)
+                turns.append(start + len(line) - len(line.lstrip()))
+            start += len(line)
+    return np.asarray(turns, dtype=np.int64)
+
+
+def direction(text: str) -> str:
+    """RETURNS (str): "ltr" or "rtl", that of the first letter that has one; "" if none has."""
+    kinds = (unicodedata.bidirectional(char) for char in text)
+    return next(({"L": "ltr"}.get(kind, "rtl") for kind in kinds if kind in ("L", "R", "AL")), "")
 
 
 def _spread(places: Places, onto: Ints1d) -> Places:
