@@ -290,7 +290,13 @@
     moved();
   }
 
-  const edge = () => document.querySelector("header").getBoundingClientRect().bottom;
+  const header = document.querySelector("header");
+  const edge = () => Math.max(0, header.getBoundingClientRect().bottom);
+  new ResizeObserver(() => { // what sticks below the bar has to know its height
+    const height = getComputedStyle(header).position === "sticky" ? header.offsetHeight : 0;
+    document.documentElement.style.setProperty("--bar", `${height}px`);
+    moved();
+  }).observe(header);
 
   function sectionAt(y) { // the last section that begins above y
     let low = 0, high = sections.length - 1;
