@@ -3,14 +3,17 @@
 import base64
 import os
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import spacy
+from spacy.tokens import Doc, SpanGroup
 from test_visualize import EVIL, make_doc
 
 import spacy_segment
+from spacy_segment.types import BOUNDARY_PROBS
 
 webdriver = pytest.importorskip("selenium.webdriver")
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -303,11 +306,13 @@ def test_a_megabyte_stays_quick(browser):
     """CPU time of the page's main thread, so that a busy machine does not matter much."""
     n = 9_000
     rng = np.random.default_rng(0)
-    sentences = [
-        "".join(rng.choice(list("etaoin shrdlu"), size=int(size))).strip() + "." for size in rng.integers(60, 170, n)
-    ]
-    topics = rng.random(n) ** 40
-    doc = make_doc(sentences, topics=[("A", 0)], probs=rng.random(n), topic_probs=topics, separator="\n")
+    letters = "".join(rng.choice(list("etaoin shrdlu"), size=2_000_000))
+    at = np.cumsum(rng.integers(60, 170, n))
+    words = [f"{letters[a:b]}.\n" for a, b in pairwise([0, *at.tolist()])]  # every token a sentence, to be quick
+    doc = Doc(spacy.blank("en").vocab, words=words, spaces=[False] * n, sent_starts=[True] * n)
+    doc.user_data[BOUNDARY_PROBS] = rng.random(n).astype(np.float32)
+    attrs = {"boundary_probs": (rng.random(n) ** 40).astype(np.float32)}
+    doc.spans["topics"] = SpanGroup(doc, name="topics", spans=[doc[:]], attrs=attrs)
     assert len(doc.text) > 1_000_000
     browser.driver.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
 
