@@ -8,6 +8,11 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 from thinc.api import Model
 
+# Keys of `Doc.user_data`: probability of a sentence start at every token, (n_tokens,); and at the places inside tokens
+# that none was split at, (n, 2) of character offset and probability.
+BOUNDARY_PROBS = ("spacy_segment", "boundary_probs")
+INNER_PROBS = ("spacy_segment", "inner_probs")
+
 # numpy arrays, named as in thinc (whose own array types numpy's functions do not know).
 Floats1d: TypeAlias = NDArray[Any]
 Floats2d: TypeAlias = NDArray[Any]

@@ -81,6 +81,19 @@ def test_segment_conllu_comes_back(run, tmp_path):
     assert len(record.starts) == 3
 
 
+def test_segment_html_is_one_page_with_probabilities(run, tmp_path):
+    for i, text in enumerate(JOINED[:2]):
+        (tmp_path / f"{i}.txt").write_text(text)
+    assert run(tmp_path, "--topics", "--format", "html", "--output", tmp_path / "page.html").exit_code == 0
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("<article") == 2
+    assert all(name in page for name in ("0.txt", "1.txt", "Nobody has put tea in the pot!"))
+    data = json.loads(page.split('id="data">')[1].split("</script>")[0])
+    assert data["sentThreshold"] is not None
+    assert data["topicThreshold"] is not None
+    assert run("-f", "html", text=JOINED[2] + "\n<script>").stdout.count("<script") == 2
+
+
 def test_segment_a_long_text_in_blocks(run, tmp_path, monkeypatch):
     monkeypatch.setattr(segment, "BLOCK", 300)
     text = " ".join(JOINED * 30)

@@ -39,6 +39,7 @@ def imports(path):
             ["torch", "transformers", "tokenizers", "spacy_segment.models", "spacy_segment.cli"],
         ),
         ("models/*.py training/*.py *.py", ["spacy_segment.cli"]),
+        ("visualize/*.py", ["torch", "transformers", "spacy_segment.models", "spacy_segment.cli"]),
     ],
 )
 def test_floors(files, forbidden):

@@ -1,9 +1,9 @@
-"""Segmented texts as text, JSONL, CoNLL-U or DocBin, written as they come."""
+"""Segmented texts as text, JSONL, CoNLL-U or DocBin, written as they come, or as a page of HTML."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from spacy.tokens import Doc, DocBin
 
@@ -65,6 +65,45 @@ def write_conllu(file: BinaryIO, name: str, offset: int, doc: Doc) -> None:
 
 
 WRITERS: dict[str, Writer] = {"text": write_text, "jsonl": write_jsonl, "conllu": write_conllu}
+
+
+class Sink(Protocol):
+    """Takes segmented texts as they come, in parts where they are long."""
+
+    def add(self, name: str, offset: int, doc: Doc) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Stream:
+    """Writes every part at once."""
+
+    def __init__(self, file: BinaryIO, write: Writer) -> None:
+        self.file = file
+        self.write = write
+
+    def add(self, name: str, offset: int, doc: Doc) -> None:
+        self.write(self.file, name, offset, doc)
+
+    def close(self) -> None:
+        pass
+
+
+class HtmlPage:
+    """One page for all texts, written at the end."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.docs: list[Doc] = []
+
+    def add(self, name: str, offset: int, doc: Doc) -> None:
+        doc.user_data["title"] = Path(name).name
+        self.docs.append(doc)
+
+    def close(self) -> None:
+        from ..visualize import make_page
+
+        self.file.write(make_page(self.docs).encode())
 
 
 class DocBinFiles:

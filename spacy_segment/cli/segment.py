@@ -19,9 +19,9 @@ from ..errors import Errors
 from ..files import atomic_file, write_atomically
 from ..topics import TOPICS, main_spans
 from .inputs import STDIN, Source, expand, read_sources
-from .outputs import WRITERS, DocBinFiles
+from .outputs import WRITERS, DocBinFiles, HtmlPage, Sink, Stream
 
-FORMATS = (*WRITERS, "spacy")
+FORMATS = (*WRITERS, "html", "spacy")
 # A long text is segmented in blocks of about so many characters. The last sentence of a block waits for the next one.
 BLOCK = 500_000
 
@@ -41,6 +41,8 @@ def segment_cli(
     try:
         settings = {"threshold": threshold, "newlines": newlines}
         nlp = load_pipeline(model, lang, {k: v for k, v in settings.items() if v is not None}, topics=topics)
+        if output_format == "html":
+            keep_probs(nlp)
         segment(nlp, expand(files or []), output_format, output)
     except (ValueError, OSError, ImportError) as error:
         msg.fail(" ".join(str(error).split()), exits=1)
@@ -71,6 +73,14 @@ def load_pipeline(model: str | None, lang: str, settings: dict, *, topics: bool 
     return nlp
 
 
+def keep_probs(nlp: Language) -> None:
+    """Let the components keep the probabilities of places that they decide against."""
+    for _, pipe in nlp.pipeline:
+        cfg = getattr(pipe, "cfg", {})
+        if "store_probs" in cfg:
+            cfg["store_probs"] = True
+
+
 def segment(nlp: Language, names: list[str], output_format: str, output: Path | None) -> None:
     """Segment texts and write them; on an error or an interrupt the output file is left as it was.
 
@@ -84,22 +94,18 @@ def segment(nlp: Language, names: list[str], output_format: str, output: Path | 
         bar = stack.enter_context(Progress(*columns, console=console, disable=not console.is_terminal, transient=True))
         task = bar.add_task("")
         if output_format == "spacy" and output is not None:
-            docbins = DocBinFiles(output, write_atomically)
-            write = docbins.add
+            sink: Sink = DocBinFiles(output, write_atomically)
         else:
             file: BinaryIO = stack.enter_context(atomic_file(output)) if output else sys.stdout.buffer
-            writer = WRITERS[output_format]
-
-            def write(name: str, offset: int, doc: Doc) -> None:
-                writer(file, name, offset, doc)
-
+            sink = HtmlPage(file) if output_format == "html" else Stream(file, WRITERS[output_format])
         for source in read_sources(names):
             bar.update(task, description="standard input" if source.name == STDIN else source.name)
-            for offset, doc in segment_source(nlp, source):
-                write(source.name, offset, doc)
+            # A page shows a text as one Doc.
+            whole = output_format == "html"
+            for offset, doc in [(0, nlp("".join(source.parts)))] if whole else segment_source(nlp, source):
+                sink.add(source.name, offset, doc)
                 bar.advance(task, len(doc.text))
-        if output_format == "spacy":
-            docbins.close()
+        sink.close()
 
 
 def segment_source(nlp: Language, source: Source) -> Iterator[tuple[int, Doc]]:

@@ -20,7 +20,7 @@ from ..errors import Errors
 from ..loss import sentence_loss
 from ..scorers import sentence_score
 from ..text import newlines_before
-from ..types import Boundaries, Floats1d, Floats2d, Ints1d, PieceStates, SentenceModel
+from ..types import BOUNDARY_PROBS, INNER_PROBS, Boundaries, Floats2d, Ints1d, PieceStates, SentenceModel
 from .settings import DEFAULTS, check_settings
 
 default_model_config = """
@@ -34,7 +34,6 @@ pretrained = "sentences"
 """
 DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
 
-PROBS = ("spacy_segment", "boundary_probs")
 # Texts predicted at once, in characters: bounds memory whatever the batch size of the pipeline.
 BATCH_CHARACTERS = 1_000_000
 # Examples that a vocabulary is learned from when none is given.
@@ -94,7 +93,8 @@ class SentenceSegmenter(TrainablePipe):
         unless they break a limit; then the best cuts are added (or the weakest dropped).
     length_unit (str): What the limits count, "characters" or "tokens".
     store_probs (bool): Keep `doc.user_data[("spacy_segment", "boundary_probs")]`: (n_tokens,) float32,
-        the probability that a sentence starts at the token.
+        the probability that a sentence starts at the token; and `doc.user_data[("spacy_segment", "inner_probs")]`:
+        (n, 2), offset and probability of the places inside tokens that were not split there.
     mark_weight (float): Weight of the lost punctuation marks in the training loss.
 
     Frohmann et al. (2024), Segment Any Text.
@@ -176,7 +176,7 @@ class SentenceSegmenter(TrainablePipe):
         token_starts, _ = token_offsets(doc)
         set_sent_starts(doc, np.isin(token_starts, chosen))
         if cfg["store_probs"]:
-            doc.user_data[PROBS] = _token_probs(token_starts, candidates)
+            _store_probs(doc, token_starts, candidates)
 
     def _presets(self, doc: Doc) -> tuple[Ints1d, Ints1d]:
         """Offsets of tokens that are already set to start a sentence, and of those that are set not to."""
@@ -276,10 +276,12 @@ def _batches(docs: list[Doc], n_characters: int) -> Iterator[list[Doc]]:
         yield batch
 
 
-def _token_probs(token_starts: Ints1d, candidates: Boundaries) -> Floats1d:
-    """Probability that a sentence starts at each token: 1 for the first, 0 where no piece starts."""
-    probs = np.zeros(len(token_starts), dtype=np.float32)
+def _store_probs(doc: Doc, token_starts: Ints1d, candidates: Boundaries) -> None:
+    """Keep the probability that a sentence starts at each token (1 for the first, 0 where no piece starts) and inside."""
+    probs = np.exp(-np.logaddexp(0, -candidates.logits.astype(np.float64)))
     here = np.isin(candidates.offsets, token_starts)
-    probs[np.searchsorted(token_starts, candidates.offsets[here])] = 1 / (1 + np.exp(-candidates.logits[here]))
-    probs[0] = 1.0
-    return probs
+    at_tokens = np.zeros(len(token_starts), dtype=np.float32)
+    at_tokens[np.searchsorted(token_starts, candidates.offsets[here])] = probs[here]
+    at_tokens[0] = 1.0
+    doc.user_data[BOUNDARY_PROBS] = at_tokens
+    doc.user_data[INNER_PROBS] = np.stack([candidates.offsets[~here], probs[~here]], axis=1)

@@ -36,6 +36,7 @@ TOPIC_DEFAULTS: dict[str, Any] = {
     "n_segments": None,
     "levels": 1,
     "overwrite": True,
+    "store_probs": False,
 }
 
 TOPIC_CHOICES: dict[str, tuple[Any, ...]] = {
@@ -43,6 +44,7 @@ TOPIC_CHOICES: dict[str, tuple[Any, ...]] = {
     "length_unit": ("sentences", "tokens", "characters"),
     "levels": (1, 2),
     "overwrite": (True, False),
+    "store_probs": (True, False),
 }
 
 

@@ -66,6 +66,7 @@ def make_topic_segmenter(
     n_segments: int | None,
     levels: int,
     overwrite: bool,
+    store_probs: bool,
     scorer: Callable | None,
 ) -> "TopicSegmenter":
     """Make a topic segmenter; see `TopicSegmenter` for the settings."""
@@ -80,6 +81,7 @@ def make_topic_segmenter(
         n_segments=n_segments,
         levels=levels,
         overwrite=overwrite,
+        store_probs=store_probs,
     )
     return TopicSegmenter(nlp.vocab, model, name, scorer=scorer, **settings)
 
@@ -100,6 +102,8 @@ class TopicSegmenter(TrainablePipe):
     n_segments (int or None): Exactly so many topics, whatever the threshold.
     levels (int): 2 adds the parts of topics, of models that know them: in document order, a topic before its parts.
     overwrite (bool): False keeps the starts of spans that are there already under `spans_key`.
+    store_probs (bool): Keep `attrs["boundary_probs"]` in the group: (n_tokens,) float32, the probability that a topic
+        starts at the token, 0 where no unit starts.
     """
 
     def __init__(
@@ -170,7 +174,10 @@ class TopicSegmenter(TrainablePipe):
             is_start = np.zeros(n, dtype=bool)
             is_start[starts] = True
             parts = decode(logits.any_level, **limits, lengths=lengths, forced=is_start)
-        return self._spans(doc, units, logits, starts, parts)
+        group = self._spans(doc, units, logits, starts, parts)
+        if self.cfg["store_probs"]:
+            group.attrs["boundary_probs"] = _token_probs(doc, units, logits.boundary)
+        return group
 
     def _spans(self, doc: Doc, units: Units, logits: TopicLogits, starts: Ints1d, parts: Ints1d) -> SpanGroup:
         """Topics, each followed by its parts. The lead text of a topic, before its first part, is no part."""
@@ -362,6 +369,13 @@ def _attrs(scores: list, label_scores: list, levels: list, parents: list) -> dic
         "levels": np.asarray(levels, dtype=np.int64),
         "parents": np.asarray(parents, dtype=np.int64),
     }
+
+
+def _token_probs(doc: Doc, units: Units, logits: Floats1d) -> Floats1d:
+    probs = np.zeros(len(doc), dtype=np.float32)
+    probs[units.tokens] = np.exp(-np.logaddexp(0, -logits.astype(np.float64)))
+    probs[0] = 1.0
+    return probs
 
 
 def _sigmoid(logit: Floats1d) -> float:

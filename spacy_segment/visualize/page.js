@@ -1,0 +1,351 @@
+"use strict";
+// The text stands in the page as runs; this script groups them into sentences, blocks and topics, and again whenever a
+// threshold moves. It makes no text: runs are only moved.
+(() => {
+  const SENTENCE = 1, TOPIC = 2, BLOCK = 4, TEXT = 8;
+  const HUES = [250, 35, 155, 310, 85, 200, 5, 125, 280, 60, 180, 340];
+  const $ = (id) => document.getElementById(id);
+  const data = JSON.parse($("data").textContent);
+  const runs = [...document.querySelectorAll(".run")];
+  const n = runs.length;
+  const ends = new Float64Array(n + 1); // characters before each run
+  runs.forEach((run, i) => { ends[i + 1] = ends[i] + run.textContent.length; run.index = i; });
+  const total = Math.max(1, ends[n]);
+  const texts = [...document.querySelectorAll(".text")].map((element) => ({
+    element, first: element.firstElementChild.index, end: element.lastElementChild.index + 1,
+  }));
+  const count = (number, name) => `${number.toLocaleString("en")} ${name}${number === 1 ? "" : "s"}`;
+  const onceAFrame = (task) => {
+    let due = false;
+    return () => {
+      if (!due) requestAnimationFrame(() => { due = false; task(); });
+      due = true;
+    };
+  };
+  const percent = (permille) => permille < 0 ? "" : (permille / 1000).toFixed(2);
+
+  // What begins where -----------------------------------------------------------------------------------------------
+  const isTopic = new Uint8Array(n), isSent = new Uint8Array(n);
+  const threshold = { topic: null, sent: null }; // null: as in the Doc
+
+  function decide(target, probs, bit, value) {
+    for (let i = 0; i < n; i++) {
+      const own = value === null || probs[i] < 0 || data.flags[i] & TEXT;
+      target[i] = own ? (data.flags[i] & bit ? 1 : 0) : probs[i] > value * 10 ? 1 : 0;
+    }
+  }
+
+  function update(changed) {
+    if (changed !== "sent") {
+      decide(isTopic, data.topics, TOPIC, threshold.topic);
+      for (const text of texts) isTopic[text.first] = 1;
+      arrange();
+    }
+    decide(isSent, data.sents, SENTENCE, threshold.sent);
+    for (let i = 0; i < n; i++) {
+      if (isTopic[i] && data.hasSents) isSent[i] = 1; // a topic starts with a sentence
+      if (runs[i].isOn !== isSent[i]) runs[i].classList.toggle("on", (runs[i].isOn = isSent[i]) === 1);
+    }
+    point(-1);
+    if (changed !== "sent") name();
+    tally();
+  }
+
+  // Topics and blocks -----------------------------------------------------------------------------------------------
+  let sections = [];
+
+  function arrange() {
+    const old = new Map(sections.map((section) => [`${section.first}-${section.end}`, section]));
+    sections = [];
+    for (const text of texts) {
+      const wanted = [];
+      for (let first = text.first, i = first + 1; i <= text.end; i++) {
+        if (i < text.end && !isTopic[i]) continue;
+        wanted.push(old.get(`${first}-${i}`) ?? build(first, i));
+        first = i;
+      }
+      const keep = new Set(wanted.map((section) => section.element));
+      for (const child of [...text.element.children]) if (!keep.has(child)) child.remove();
+      let next = text.element.firstElementChild;
+      for (const section of wanted) {
+        if (section.element === next) next = next.nextElementSibling;
+        else text.element.insertBefore(section.element, next);
+        sections.push(section);
+      }
+    }
+  }
+
+  function build(first, end) {
+    const element = data.hasTopics ? $("topic").content.firstElementChild.cloneNode(true) : document.createElement("div");
+    element.id = `topic-${first}`;
+    const lines = (a, b) => Math.ceil((ends[b] - ends[a]) / 80); // a guess, for the scroll bar
+    element.style.setProperty("--lines", lines(first, end));
+    for (let from = first, i = first + 1; i <= end; i++) {
+      if (i < end && !(data.flags[i] & BLOCK)) continue;
+      const block = document.createElement("p");
+      block.style.setProperty("--lines", lines(from, i));
+      if (data.parts[from]) block.dataset.part = data.parts[from];
+      block.append(...runs.slice(from, i));
+      block.dir = "auto";
+      element.append(block);
+      from = i;
+    }
+    const [title, lead, note] = element.firstElementChild.children;
+    return { element, first, end, title, lead, note };
+  }
+
+  // Names, numbers, contents ----------------------------------------------------------------------------------------
+  function labelOf(first, end) { // the label of most of its characters
+    const share = new Map();
+    for (let i = first; i < end; i++) {
+      const label = data.labelOf[i];
+      share.set(label, (share.get(label) ?? 0) + ends[i + 1] - ends[i]);
+    }
+    return [...share].reduce((best, next) => next[1] > best[1] ? next : best, [-1, -1])[0];
+  }
+
+  function leadOf(first, end) {
+    let text = "";
+    for (let i = first; i < end && text.trim().length < 90; i++) text += runs[i].textContent.slice(0, 200);
+    return [...text.trim().replace(/\s+/g, " ")].slice(0, 80).join("");
+  }
+
+  function name() {
+    if (!data.hasTopics) return;
+    const items = sections.flatMap((section, number) => {
+      const { element, first, end } = section;
+      const label = labelOf(first, end);
+      const hue = section.hue = HUES[(label < 0 ? number : label) % HUES.length];
+      section.title.textContent = label < 0 ? `Topic ${number + 1}` : data.labels[label];
+      section.lead.textContent ||= leadOf(first, end);
+      element.style.setProperty("--hue", hue);
+      const item = document.createElement("li"), link = section.link = document.createElement("a");
+      link.href = `#${element.id}`;
+      link.style.cssText = `--hue:${hue};--share:${(ends[end] - ends[first]) / total}`;
+      for (const [tag, { textContent }] of [["b", section.title], ["span", section.lead]]) {
+        link.append(Object.assign(document.createElement(tag), { dir: "auto", textContent }));
+      }
+      item.append(link);
+      const heading = texts.length > 1 && data.flags[first] & TEXT && element.closest("article").querySelector("h2");
+      if (!heading || element.contains(heading)) return [item];
+      const title = document.createElement("li");
+      return [Object.assign(title, { className: "title", dir: "auto", textContent: heading.textContent }), item];
+    });
+    $("contents").firstElementChild.replaceChildren(...items);
+    drawMap();
+  }
+
+  function tally() {
+    let all = 0;
+    for (const { first, end, note } of sections) {
+      let sents = 0;
+      for (let i = first; i < end; i++) sents += isSent[i];
+      all += sents;
+      if (!note) continue;
+      const p = data.flags[first] & TEXT ? "" : percent(data.topics[first]);
+      note.textContent = [p && `boundary ${p}`, data.hasSents && count(sents, "sentence")].filter(Boolean).join(" · ");
+    }
+    const facts = [count(ends[n], "character")];
+    if (data.hasSents) facts.unshift(count(all, "sentence"));
+    if (data.hasTopics) facts.unshift(count(sections.length, "topic"));
+    if (texts.length > 1) facts.unshift(count(texts.length, "text"));
+    $("facts").textContent = facts.join(" · ");
+    show("sent", count(all, "sentence"));
+    show("topic", count(sections.length, "topic"));
+    $("reset").disabled = threshold.topic === null && threshold.sent === null;
+  }
+
+  // Sliders and buttons ---------------------------------------------------------------------------------------------
+  function show(name, text) {
+    const slider = $(`${name}-slider`);
+    const own = threshold[name] === null;
+    const at = own ? "as in the Doc" : `above ${(threshold[name] / 100).toFixed(2)}`;
+    const output = $(`${name}-control`).querySelector("output");
+    output.textContent = `${text}, ${at}`;
+    slider.setAttribute("aria-valuetext", `${(slider.value / 100).toFixed(2)}, ${output.textContent}`);
+    slider.style.setProperty("--at", (slider.value - 5) / 90);
+  }
+
+  function histogram(probs) { // how many places have which probability, on a square-root scale
+    const bins = new Array(30).fill(0);
+    for (const p of probs) if (p >= 50 && p <= 950) bins[Math.min(29, Math.floor((p - 50) / 30))]++;
+    const top = Math.sqrt(Math.max(1, ...bins));
+    return "M0 20" + bins.map((b, i) => `V${(20 - 18 * Math.sqrt(b) / top).toFixed(1)}H${3 * (i + 1)}`).join("") + "V20Z";
+  }
+
+  for (const [name, probs] of [["topic", data.topics], ["sent", data.sents]]) {
+    const start = data[`${name}Threshold`];
+    if (start === null) continue;
+    const control = $(`${name}-control`), slider = $(`${name}-slider`);
+    control.hidden = false;
+    control.querySelector("path").setAttribute("d", histogram(probs));
+    slider.value = Math.round(start * 100);
+    slider.addEventListener("input", onceAFrame(() => { threshold[name] = Number(slider.value); update(name); }));
+    $("reset").addEventListener("click", () => { threshold[name] = null; slider.value = Math.round(start * 100); });
+  }
+  const legend = [];
+  if (data.sents.some((p, i) => p > 0 && !(data.flags[i] & TEXT))) {
+    legend.push("The bar before a sentence is as high as its boundary is probable; a grey one stands where none starts.");
+  }
+  if (data.topics.some((p, i) => p > 0 && !(data.flags[i] & TEXT))) legend.push("Dashes in the margin say the same of topics.");
+  if (data.hasSents) legend.push("Left and right arrow keys go from sentence to sentence.");
+  $("legend").textContent = legend.join(" ");
+  const movable = data.sentThreshold !== null || data.topicThreshold !== null;
+  $("reset").hidden = !movable;
+  $("reset").addEventListener("click", () => update());
+  $("fold").hidden = $("contents").hidden = !data.hasTopics;
+  $("fold").addEventListener("click", () => {
+    const open = !sections.some(({ element }) => element.open);
+    for (const { element } of sections) element.open = open;
+  });
+  const moved = onceAFrame(follow);
+  $("text").addEventListener("toggle", moved, true);
+  $("theme").addEventListener("click", () => {
+    const root = document.documentElement;
+    const dark = (root.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+    root.dataset.theme = dark ? "light" : "dark";
+  });
+  $("contents").addEventListener("click", (event) => { // also in a notebook's frame, where links to # do not work
+    const section = sections.find(({ link }) => link.contains(event.target));
+    if (!section) return;
+    event.preventDefault();
+    section.element.open = true;
+    section.element.scrollIntoView();
+    section.element.querySelector("summary").focus({ preventScroll: true });
+  });
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    $("text").focus();
+  });
+
+  // One sentence at a time ------------------------------------------------------------------------------------------
+  let current = -1, end = -1;
+
+  function point(i, spoken = false) {
+    for (let k = Math.max(current, 0); k < end; k++) runs[k].classList.remove("hot");
+    current = end = -1;
+    $("status").textContent = "";
+    if (i < 0 || !data.hasSents) return;
+    for (current = i; current > 0 && !isSent[current]; current--);
+    for (end = i + 1; end < n && !isSent[end]; end++);
+    let number = 0;
+    for (let k = 0; k <= current; k++) number += isSent[k];
+    for (let k = current; k < end; k++) runs[k].classList.add("hot");
+    const notes = [`Sentence ${number.toLocaleString("en")}`];
+    if (data.sents[current] > 0) notes.push(`boundary ${percent(data.sents[current])}`);
+    if (data.topics[current] > 0) notes.push(`topic ${percent(data.topics[current])}`);
+    notes.push(count(ends[end] - ends[current], "character"));
+    $("status").textContent = notes.join(" · ");
+    if (!spoken) return;
+    const speech = document.createElement("span");
+    speech.className = "quiet";
+    speech.textContent = runs.slice(current, end).map((run) => run.textContent).join("");
+    $("status").append(speech);
+  }
+
+  $("text").addEventListener("pointerover", (event) => {
+    const i = event.target.closest(".run")?.index ?? -1;
+    if (i < 0 || i < current || i >= end) point(i);
+  });
+  $("text").addEventListener("pointerleave", () => point(-1));
+  $("text").addEventListener("keydown", (event) => {
+    if (event.target !== $("text") || !data.hasSents || !["ArrowLeft", "ArrowRight"].includes(event.key)) return;
+    event.preventDefault();
+    const back = (event.key === "ArrowLeft") === (current < 0 || getComputedStyle(runs[current]).direction === "ltr");
+    const next = current < 0 ? firstVisible() : back ? current - 1 : end;
+    if (next < 0 || next >= n) return;
+    const details = runs[next].closest("details");
+    if (details) details.open = true;
+    point(next, true);
+    runs[current].scrollIntoView({ block: "nearest" });
+  });
+
+  function firstVisible() {
+    const section = sections[sectionAt(edge())];
+    for (let i = section.first; i < section.end; i++) if (runs[i].getBoundingClientRect().bottom > edge()) return i;
+    return section.first;
+  }
+
+  // Map -------------------------------------------------------------------------------------------------------------
+  const map = $("map"), [bands, curve, view] = map.children;
+  map.toggleAttribute("hidden", !data.hasTopics);
+
+  function drawMap() {
+    const shapes = sections.map(({ first, end: last, hue }) => {
+      const band = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+      const height = 1000 * (ends[last] - ends[first]) / total;
+      for (const [name, value] of Object.entries({ x: 0, width: 100, y: 1000 * ends[first] / total, height })) {
+        band.setAttribute(name, value);
+      }
+      band.style.setProperty("--hue", hue);
+      return band;
+    });
+    bands.replaceChildren(...shapes);
+    const peaks = new Array(250).fill(0);
+    for (let i = 0; i < n; i++) {
+      const row = Math.min(249, Math.floor(250 * ends[i] / total));
+      if (!(data.flags[i] & TEXT)) peaks[row] = Math.max(peaks[row], data.topics[i]);
+    }
+    curve.setAttribute("d", "M100 0" + peaks.map((p, i) => `H${100 - p / 10}V${4 * i + 4}`).join("") + "H100Z");
+    moved();
+  }
+
+  const header = document.querySelector("header");
+  const edge = () => Math.max(0, header.getBoundingClientRect().bottom);
+  new ResizeObserver(() => { // what sticks below the bar has to know its height
+    const height = getComputedStyle(header).position === "sticky" ? header.offsetHeight : 0;
+    document.documentElement.style.setProperty("--bar", `${height}px`);
+    moved();
+  }).observe(header);
+
+  function sectionAt(y) { // the last section that begins above y
+    let low = 0, high = sections.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (sections[middle].element.getBoundingClientRect().top <= y + 1) low = middle; else high = middle - 1;
+    }
+    return low;
+  }
+
+  function characterAt(y) {
+    const { element, first, end: last } = sections[sectionAt(y)];
+    const box = element.getBoundingClientRect();
+    const part = Math.min(1, Math.max(0, (y - box.top) / Math.max(1, box.height)));
+    return ends[first] + part * (ends[last] - ends[first]);
+  }
+
+  function follow() { // scrolling moves the frame on the map and the mark in the contents
+    if (!data.hasTopics) return;
+    const top = 1000 * characterAt(edge()) / total;
+    view.setAttribute("y", top);
+    view.setAttribute("height", Math.max(4, 1000 * characterAt(innerHeight) / total - top));
+    const here = sections[sectionAt(edge() + 8)].link;
+    const before = $("contents").querySelector("[aria-current]");
+    if (before === here) return;
+    before?.removeAttribute("aria-current");
+    here.setAttribute("aria-current", "true");
+    const list = $("contents"), place = here.offsetTop - list.offsetTop;
+    if (place < list.scrollTop || place + here.offsetHeight > list.scrollTop + list.clientHeight) {
+      list.scrollTop = place - list.clientHeight / 3;
+    }
+  }
+
+  function jump(event) {
+    if (event.type === "pointermove" && !event.buttons) return;
+    const box = map.getBoundingClientRect();
+    const character = total * Math.min(0.9999, Math.max(0, (event.clientY - box.top) / box.height));
+    const { element, first, end: last } = sections.find((section) => ends[section.end] > character) ?? sections.at(-1);
+    element.open = true;
+    const rect = element.getBoundingClientRect();
+    const part = (character - ends[first]) / Math.max(1, ends[last] - ends[first]);
+    scrollBy({ top: rect.top + part * rect.height - (innerHeight + edge()) / 2, behavior: "instant" });
+  }
+
+  map.addEventListener("pointerdown", (event) => { map.setPointerCapture(event.pointerId); jump(event); });
+  map.addEventListener("pointermove", jump);
+  addEventListener("scroll", moved, { passive: true });
+  addEventListener("resize", moved);
+
+  document.documentElement.classList.add("ready");
+  update();
+})();
