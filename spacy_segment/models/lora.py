@@ -27,13 +27,14 @@ HEAD = ("W", "b")
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """An adapter in training. tuner: of `peft`; base: fingerprint; head: the head of the base."""
+    """An adapter in training. tuner: of `peft`; base: fingerprint; head, dropout: of the base."""
 
     tuner: Any
     scale: float
     targets: list[str]
     base: str
     head: dict[str, Floats2d]
+    dropout: float
 
 
 def begin_training(model: SentenceModel, *, rank: int, alpha: float) -> None:
@@ -60,7 +61,9 @@ def begin_training(model: SentenceModel, *, rank: int, alpha: float) -> None:
     for name in targets:
         freeze_key(name, _low_rank(shim, name)[1])
     kept = {name: np.array(head.get_param(name)) for name in HEAD}
-    model.attrs[TRAINING] = Training(tuner, alpha / rank, targets, base, kept)
+    model.attrs[TRAINING] = Training(
+        tuner, alpha / rank, targets, base, kept, model.layers[0].attrs["dropout_rate"]
+    )
 
 
 def is_training(model: SentenceModel) -> bool:
@@ -79,12 +82,24 @@ def read_adapter(model: SentenceModel, threshold: float) -> Adapter:
     return Adapter(weights, training.scale, threshold, training.base)
 
 
+def write_adapter(model: SentenceModel, adapter: Adapter) -> None:
+    """Go on from what `read_adapter` gave earlier."""
+    training: Training = model.attrs[TRAINING]
+    with torch.no_grad():
+        for name in training.targets:
+            for end, matrix in zip((".a", ".b"), _low_rank(_shim(model), name), strict=True):
+                matrix.copy_(torch.as_tensor(adapter.weights[name + end]))
+    for name in HEAD:
+        model.layers[1].set_param(name, model.ops.asarray(adapter.weights[f"head.{name}"].copy()))
+
+
 def end_training(model: SentenceModel) -> None:
     """Make the model what it was before `begin_training`."""
     training: Training = model.attrs.pop(TRAINING)
     training.tuner.unload()
     for parameter in _shim(model).module.parameters():
         parameter.requires_grad_(True)
+    model.layers[0].attrs["dropout_rate"] = training.dropout
     for name, value in training.head.items():
         model.layers[1].set_param(name, value)
 
@@ -102,12 +117,13 @@ def train_adapter(model: SentenceModel, *, rank: int, alpha: float) -> Iterator[
 def merge_adapter(model: SentenceModel, adapter: Adapter) -> None:
     """Make an adapter part of the weights. RAISES (ValueError): SEG331 if it was made for other weights."""
     shim, head = _shim(model), model.layers[1]
+    shim.forget_changes()
     parameters = dict(shim.module.named_parameters())
     with torch.no_grad():
         for name, weight in changed_weights(shim.module, adapter).items():
             parameters[name].copy_(weight)
     for name in HEAD:
-        head.set_param(name, model.ops.asarray(adapter.weights[f"head.{name}"]))
+        head.set_param(name, model.ops.asarray(adapter.weights[f"head.{name}"].copy()))
 
 
 def _low_rank(shim: TorchShim, name: str) -> tuple[Any, Any]:

@@ -56,7 +56,7 @@ class TorchShim(PyTorchShim):
     def setup(self, meta: dict[str, Any]) -> None:
         """Build the module anew from its meta data, with fresh weights."""
         self.meta = meta
-        self._changed = []
+        self.forget_changes()
         self._model = self.build(meta).to(get_torch_default_device())
 
     def tensor(self, array: Any) -> Tensor:
@@ -81,8 +81,12 @@ class TorchShim(PyTorchShim):
         self._changed = [*self._changed[1 - KEPT_ADAPTERS :], (adapter, weights)]
         return weights
 
-    def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable[[Any], None]]:
+    def forget_changes(self) -> None:
+        """To be called when the weights change."""
         self._changed = []
+
+    def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable[[Any], None]]:
+        self.forget_changes()
         module = self.module.train()
         with self.autocast():
             output = module(*inputs.args, **inputs.kwargs)
@@ -115,7 +119,7 @@ class TorchShim(PyTorchShim):
         module = self.build(meta)
         serialize.load_into(module, tensors)
         self.meta = meta
-        self._changed = []
+        self.forget_changes()
         self._model = module.to(get_torch_default_device())
 
     def autocast(self) -> contextlib.AbstractContextManager:

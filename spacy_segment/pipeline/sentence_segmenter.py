@@ -290,8 +290,8 @@ class SentenceSegmenter(TrainablePipe):
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "SentenceSegmenter":
         given = self.cfg["configured"]
-        super().from_bytes(bytes_data, exclude=exclude)
         self.adapters.from_dict(srsly.msgpack_loads(bytes_data).get("adapters", {}))
+        super().from_bytes(bytes_data, exclude=exclude)
         return self._settle(given)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
@@ -300,8 +300,8 @@ class SentenceSegmenter(TrainablePipe):
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "SentenceSegmenter":
         given = self.cfg["configured"]
-        super().from_disk(path, exclude=exclude)
         self.adapters.from_disk(Path(path) / "adapters")
+        super().from_disk(path, exclude=exclude)
         return self._settle(given)
 
     def _settle(self, given: dict[str, Any]) -> "SentenceSegmenter":
