@@ -5,4 +5,4 @@ cd "$(dirname "$0")/.."
 ruff check .
 ruff format --check .
 mypy
-pytest -q --codeblocks README.md tests
+pytest -q --codeblocks README.md docs tests

@@ -16,8 +16,8 @@ from spacy.cli.train import train
 from typer.testing import CliRunner
 
 from spacy_segment.adapters import Adapter
-from spacy_segment.cli import adapt as adapt_command
-from spacy_segment.cli import adapt_benchmark  # noqa: F401 (registers its command)
+from spacy_segment.cli import adapt as adapt_command  # noqa: F401 (registers its command)
+from spacy_segment.cli import adapt_benchmark  # noqa: F401
 from spacy_segment.models.lora import train_adapter
 from spacy_segment.training.adapt import AdaptSettings, adapt, merge, read_examples, split
 from spacy_segment.training.formats import Record
@@ -118,7 +118,9 @@ def test_the_key_of_a_fused_projection_stays(adapted):
     assert fused
     for b in fused:
         query, key, value = np.split(b, 3)
-        assert query.any() and value.any() and not key.any()
+        assert query.any()
+        assert value.any()
+        assert not key.any()
 
 
 def test_training_that_fails_leaves_the_model_alone(trained):
@@ -288,7 +290,12 @@ def test_spacy_train(model, examples, tmp_path):
     config = config.replace('factory = "sentence_segmenter"', f'source = "{model}"')
     config = re.sub(r"initial_rate = .*", "initial_rate = 0.02", config)
     (tmp_path / "config.cfg").write_text(config)
-    paths = {"paths.train": str(examples), "paths.dev": str(examples), "training.max_steps": 20, "training.eval_frequency": 10}
+    paths = {
+        "paths.train": str(examples),
+        "paths.dev": str(examples),
+        "training.max_steps": 20,
+        "training.eval_frequency": 10,
+    }
     train(tmp_path / "config.cfg", tmp_path / "out", overrides=paths)
     for folder in ("model-best", "model-last"):
         nlp = spacy.load(tmp_path / "out" / folder)
@@ -314,4 +321,3 @@ def test_training_is_left_even_after_an_error(trained):
     with pytest.raises(ZeroDivisionError), train_adapter(model, rank=2, alpha=4.0):
         raise ZeroDivisionError
     assert model.to_bytes() == before
-    assert adapt_command.GIVEN == AdaptSettings()

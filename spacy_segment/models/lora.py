@@ -61,9 +61,7 @@ def begin_training(model: SentenceModel, *, rank: int, alpha: float) -> None:
     for name in targets:
         freeze_key(name, _low_rank(shim, name)[1])
     kept = {name: np.array(head.get_param(name)) for name in HEAD}
-    model.attrs[TRAINING] = Training(
-        tuner, alpha / rank, targets, base, kept, model.layers[0].attrs["dropout_rate"]
-    )
+    model.attrs[TRAINING] = Training(tuner, alpha / rank, targets, base, kept, model.layers[0].attrs["dropout_rate"])
 
 
 def is_training(model: SentenceModel) -> bool:
