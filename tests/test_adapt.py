@@ -13,14 +13,16 @@ import spacy
 from conftest import TEXTS, TINY_MODEL, make_examples
 from spacy.cli._util import app
 from spacy.cli.train import train
+from test_models import bert  # noqa: F401 (a fixture)
 from typer.testing import CliRunner
 
 from spacy_segment.adapters import Adapter
 from spacy_segment.cli import adapt as adapt_command  # noqa: F401 (registers its command)
 from spacy_segment.cli import adapt_benchmark  # noqa: F401
-from spacy_segment.models.lora import train_adapter
+from spacy_segment.models.lora import read_adapter, train_adapter
 from spacy_segment.training.adapt import AdaptSettings, adapt, merge, read_examples, split
 from spacy_segment.training.formats import Record
+from spacy_segment.training.optimizer import AdamW
 
 pytest.importorskip("peft")
 
@@ -220,6 +222,36 @@ def test_an_encoder_without_torch_layers():
     nlp.initialize(lambda: make_examples(nlp))
     with pytest.raises(ValueError, match="SEG430"):
         adapt(nlp, [orders()])
+
+
+def test_a_hugging_face_encoder(bert, tmp_path):  # noqa: F811
+    encoder = {
+        "@architectures": "spacy_segment.HFEncoder.v1",
+        "name": str(bert),
+        "window": 64,
+        "lookback": 16,
+        "lookahead": 8,
+    }
+    nlp = spacy.blank("en")
+    nlp.add_pipe(SEGMENTER, config={"model": {**TINY_MODEL, "n_marks": 0, "encoder": encoder}})
+    nlp.initialize(lambda: make_examples(nlp))
+    before = nlp.get_pipe(SEGMENTER).model.to_bytes()
+    pipe = nlp.get_pipe(SEGMENTER)
+    with train_adapter(pipe.model, rank=4, alpha=8.0):
+        optimizer = AdamW(0.01)
+        losses = [pipe.update(make_examples(nlp), sgd=optimizer)[SEGMENTER] for _ in range(10)]
+        pipe.add_adapter("adapted", read_adapter(pipe.model, 0.5))
+    assert losses[-1] < losses[0]
+    assert pipe.model.to_bytes() == before
+    pipe.set_adapter("adapted")
+    changed = {".".join(name.split(".")[-2:]) for name in pipe.adapters["adapted"].targets}
+    assert changed == {"self.query", "self.value", "intermediate.dense"}
+    nlp.to_disk(tmp_path)
+    doc = nlp.make_doc(" ".join(ORDERS))
+    found, expected = (p.get_pipe(SEGMENTER).predict([doc])[0].logits for p in (spacy.load(tmp_path), nlp))
+    np.testing.assert_array_equal(found, expected)
+    pipe.set_adapter(None)
+    assert not np.allclose(pipe.predict([doc])[0].logits, expected)
 
 
 def run(*arguments):

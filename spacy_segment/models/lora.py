@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -57,7 +57,7 @@ def begin_training(model: SentenceModel, *, rank: int, alpha: float) -> None:
     for parameter in shim.module.parameters():
         parameter.grad = None
     pattern = "|".join(map(re.escape, targets))
-    tuner = LoraModel(shim.module, LoraConfig(r=rank, lora_alpha=alpha, target_modules=pattern), "default")
+    tuner = LoraModel(shim.module, LoraConfig(r=rank, lora_alpha=cast(Any, alpha), target_modules=pattern), "default")
     for name in targets:
         freeze_key(name, _low_rank(shim, name)[1])
     kept = {name: np.array(head.get_param(name)) for name in HEAD}
