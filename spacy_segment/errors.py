@@ -35,12 +35,15 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG211 = "A mixture needs documents with sentences and at least one length of crops; found none at {path}."
     SEG220 = "The model knows no label '{label}'. It knows: {known}. Call nlp.initialize() with examples of all labels."
     SEG221 = "'{name}' asks for {n_segments} segments, but the Doc has {n_units} units. Ask for fewer, or set n_segments to None."
+    SEG230 = "There is no adapter '{name}'. The pipeline has: {names}."
 
     # Model files
     SEG300 = "Cannot read the model: {reason}. Expected a file or directory that this version of spacy_segment saved."
     SEG301 = "The weights do not fit the model. {problems}"
     SEG302 = "The model has no weights yet. Call nlp.initialize() or load a trained pipeline."
     SEG310 = "Cannot load the encoder '{name}': {reason}. Give a directory with config.json, model.safetensors and tokenizer.json, or a name on the hub."
+    SEG330 = "Cannot read the adapter: {reason}. Expected a file that segment-adapt or a pipeline with adapters wrote."
+    SEG331 = "The adapter was made for another base model: its matrices do not belong to these weights. Load the pipeline that it was made with, or adapt this one anew."
 
     # Training
     SEG400 = "The gold text and the predicted text of an Example differ, so gold sentence starts have no place: {reference!r} against {predicted!r}."
@@ -49,3 +52,7 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG403 = "'{name}' has a model without anything to train. Use spacy_segment.Coherence.v1, LocalContext.v1 or SameTopic.v1."
     SEG404 = "An Example has no gold topics in doc.spans['{key}']. Set them on the reference Doc, or read the corpus with spacy_segment.TopicCorpus.v1."
     SEG420 = "Cannot go on from the checkpoint '{path}': {reason}. Delete it to train from the start."
+    SEG430 = "'{kind}' has no linear layers of query, value and feed-forward that an adapter could change. Adapt a model with spacy_segment.BandedEncoder.v1 or spacy_segment.HFEncoder.v1."
+    SEG431 = "Adapting needs peft: pip install 'spacy-segment[adapt]'."
+    SEG432 = "There are {found} sentences in {n_docs} documents to learn from, at least {needed} are needed. Give more examples (one sentence per line in a .txt file; JSONL, CoNLL-U or .spacy)."
+    SEG433 = "'{name}' trains no adapter. Put spacy_segment.new_adapter.v1 into [initialize.after_init] of the config."

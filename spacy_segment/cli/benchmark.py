@@ -99,7 +99,7 @@ def run_sentences(
     """
     results: Results = {}
     for path in track(files, description="corpora", console=Console(stderr=True), transient=True):
-        records = list(_take(read_records(path), limit))
+        records = list(take(read_records(path), limit))
         if not records:
             continue
         corpus = corpus_name(path)
@@ -107,7 +107,7 @@ def run_sentences(
             splitter = make_splitter(system, records[0].lang)
             if splitter is None:
                 continue
-            chosen = list(_take(records, peer_limit)) if system != systems[0] else records
+            chosen = list(take(records, peer_limit)) if system != systems[0] else records
             for condition in conditions:
                 results[corpus, condition, system] = measure(splitter, chosen, condition)
     return results
@@ -208,7 +208,7 @@ def _speed(results: Results, condition: str, system: str) -> str:
     return f"{sum(r.characters for r in chosen) / seconds:,.0f}" if seconds else "-"
 
 
-def _take(records: Iterable[Record], limit: int) -> Iterable[Record]:
+def take(records: Iterable[Record], limit: int) -> Iterable[Record]:
     """Records until `limit` characters are reached (all for 0); the first one always."""
     size = 0
     for record in records:

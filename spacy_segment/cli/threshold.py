@@ -4,22 +4,19 @@ from collections import defaultdict
 from pathlib import Path
 from statistics import fmean
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
 from spacy.language import Language
 from wasabi import msg
 
-from ..align import move_to_tokens, sent_start_offsets
-from ..metrics import PRF, count
+from ..metrics import PRF
 from ..scorers import CONDITION, CORPUS
 from ..training.augmenters import conditions
 from ..training.readers import SentenceCorpus
+from ..training.thresholds import THRESHOLDS, count_boundaries
 from .benchmark import benchmark_app
 from .segment import load_pipeline
-
-THRESHOLDS = [0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8]
 
 
 @benchmark_app.command("threshold")
@@ -63,13 +60,9 @@ def try_thresholds(nlp: Language, data: list[str], limit: int) -> dict[str, dict
     counts: dict[str, dict[str, dict[float, PRF]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(PRF)))
     corpus = SentenceCorpus(data, conditions(), limit_chars=limit)
     for example in corpus(nlp):
-        doc, labels = example.predicted, example.reference.user_data
-        boundaries = move_to_tokens(doc, pipe.predict([doc])[0], split=pipe.cfg["split_tokens"])
-        gold = sent_start_offsets(example.reference)[1:].tolist()
-        probs = 1 / (1 + np.exp(-boundaries.logits))
-        for t in THRESHOLDS:
-            found = boundaries.offsets[probs > t].tolist()
-            counts[labels[CONDITION]][labels[CORPUS]][t] += count(gold, found)
+        labels = example.reference.user_data
+        for t, prf in count_boundaries(pipe, example).items():
+            counts[labels[CONDITION]][labels[CORPUS]][t] += prf
     return {condition: {t: _macro(corpora, t) for t in THRESHOLDS} for condition, corpora in counts.items()}
 
 

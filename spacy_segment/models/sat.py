@@ -4,7 +4,6 @@ Frohmann et al. (2024), Segment Any Text.
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from spacy.tokens import Doc
 from thinc.api import Linear, Model
 
+from ..adapters import active_adapter
 from ..errors import Errors
 from ..types import EncoderModel, Floats2d, PieceStates, SentenceModel
 from . import serialize
@@ -41,7 +41,9 @@ def forward(
 ) -> tuple[list[PieceStates], Callable[[list[Floats2d]], list[Doc]]]:
     encoder, head = model.layers
     if not is_train and "project" in encoder.attrs:
-        return encoder.attrs["project"](encoder, docs, partial(_boundary_logits, head)), lambda d_logits: docs
+        return encoder.attrs["project"](encoder, docs, _boundary_projection(head)), lambda d_logits: docs
+    if active_adapter() is not None:
+        raise ValueError(Errors.SEG331)
     states, backprop_encoder = encoder(docs, is_train)
     flat_states = model.ops.flatten([s.states for s in states]) if states else model.ops.alloc2f(0, head.get_dim("nI"))
     flat_logits, backprop_head = head(flat_states, is_train)
@@ -56,9 +58,14 @@ def forward(
     return [PieceStates(x, s.starts, s.ends) for x, s in zip(logits, states, strict=True)], backprop
 
 
-def _boundary_logits(head: Model[Floats2d, Floats2d], states: Floats2d) -> Floats2d:
-    """Column 0 alone: prediction has no use for the marks."""
-    return states @ head.get_param("W")[:1].T + head.get_param("b")[:1]
+def _boundary_projection(head: Model[Floats2d, Floats2d]) -> Callable[[Floats2d], Floats2d]:
+    """Column 0 of the head, or of the head of the active adapter: prediction has no use for the marks."""
+    adapter = active_adapter()
+    if adapter is None:
+        W, b = head.get_param("W"), head.get_param("b")
+    else:
+        W, b = (head.ops.asarray(adapter.weights[name]) for name in ("head.W", "head.b"))
+    return lambda states: states @ W[:1].T + b[:1]
 
 
 def init(model: SentenceModel, X: Any = None, Y: Any = None) -> None:

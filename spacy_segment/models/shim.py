@@ -12,11 +12,16 @@ from thinc.api import ArgsKwargs, get_torch_default_device
 from thinc.shims.pytorch import PyTorchShim
 from tokenizers import Tokenizer
 from torch import Tensor, nn
+from torch.func import functional_call
 
+from ..adapters import Adapter, active_adapter
 from ..errors import Errors
 from . import serialize
+from .torch.low_rank import changed_weights
 
 DTYPES = ("auto", "float32", "bfloat16")
+# Adapters whose changed matrices are kept, for texts of several kinds in turn.
+KEPT_ADAPTERS = 4
 
 
 class TorchShim(PyTorchShim):
@@ -34,6 +39,7 @@ class TorchShim(PyTorchShim):
         self.build = build
         self.dtype = dtype
         self.meta: dict[str, Any] = {}
+        self._changed: list[tuple[Adapter, dict[str, Tensor]]] = []
         _prepare_forks()
 
     @property
@@ -50,6 +56,7 @@ class TorchShim(PyTorchShim):
     def setup(self, meta: dict[str, Any]) -> None:
         """Build the module anew from its meta data, with fresh weights."""
         self.meta = meta
+        self.forget_changes()
         self._model = self.build(meta).to(get_torch_default_device())
 
     def tensor(self, array: Any) -> Tensor:
@@ -57,11 +64,29 @@ class TorchShim(PyTorchShim):
         return torch.as_tensor(array, device=self.device)
 
     def predict(self, inputs: ArgsKwargs) -> Any:
+        """Run the module; inside of `use_adapter`, with the matrices that the adapter changes."""
         module = self.module.eval()
+        adapter = active_adapter()
         with torch.inference_mode(), self.autocast():
-            return module(*inputs.args, **inputs.kwargs)
+            if adapter is None:
+                return module(*inputs.args, **inputs.kwargs)
+            return functional_call(module, self.changed(adapter), inputs.args, inputs.kwargs)
+
+    def changed(self, adapter: Adapter) -> dict[str, Tensor]:
+        """The matrices that an adapter changes. RAISES (ValueError): SEG331 if it was made for other weights."""
+        for known, weights in self._changed:
+            if known is adapter:
+                return weights
+        weights = changed_weights(self.module, adapter)
+        self._changed = [*self._changed[1 - KEPT_ADAPTERS :], (adapter, weights)]
+        return weights
+
+    def forget_changes(self) -> None:
+        """To be called when the weights change."""
+        self._changed = []
 
     def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable[[Any], None]]:
+        self.forget_changes()
         module = self.module.train()
         with self.autocast():
             output = module(*inputs.args, **inputs.kwargs)
@@ -94,6 +119,7 @@ class TorchShim(PyTorchShim):
         module = self.build(meta)
         serialize.load_into(module, tensors)
         self.meta = meta
+        self.forget_changes()
         self._model = module.to(get_torch_default_device())
 
     def autocast(self) -> contextlib.AbstractContextManager:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import srsly
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
@@ -14,6 +15,7 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config
 
+from ..adapters import Adapter, Adapters, check_name, use_adapter
 from ..align import boundaries_of, is_space, move_to_tokens, set_sent_starts, split_tokens, token_offsets
 from ..decoding import decode
 from ..errors import Errors
@@ -21,6 +23,7 @@ from ..loss import sentence_loss
 from ..scorers import sentence_score
 from ..text import newlines_before
 from ..types import BOUNDARY_PROBS, INNER_PROBS, Boundaries, Floats2d, Ints1d, PieceStates, SentenceModel
+from .doc_adapter import doc_adapter, install_extension
 from .settings import DEFAULTS, check_settings
 
 default_model_config = """
@@ -63,6 +66,7 @@ def make_sentence_segmenter(
     length_unit: str,
     store_probs: bool,
     mark_weight: float,
+    adapter: str | None,
     scorer: Callable | None,
 ) -> "SentenceSegmenter":
     """Make a sentence segmenter; see `SentenceSegmenter` for the settings."""
@@ -76,6 +80,7 @@ def make_sentence_segmenter(
         length_unit=length_unit,
         store_probs=store_probs,
         mark_weight=mark_weight,
+        adapter=adapter,
     )
     return SentenceSegmenter(nlp.vocab, model, name, scorer=scorer, **settings)
 
@@ -96,6 +101,7 @@ class SentenceSegmenter(TrainablePipe):
         the probability that a sentence starts at the token; and `doc.user_data[("spacy_segment", "inner_probs")]`:
         (n, 2), offset and probability of the places inside tokens that were not split there.
     mark_weight (float): Weight of the lost punctuation marks in the training loss.
+    adapter (str or None): Name of the adapter in use, see `set_adapter`. It has a threshold of its own.
 
     Frohmann et al. (2024), Segment Any Text.
     """
@@ -116,6 +122,8 @@ class SentenceSegmenter(TrainablePipe):
         given = {**DEFAULTS, **settings}
         check_settings(given)
         self.cfg = {**given, "configured": given}
+        self.adapters = Adapters()
+        install_extension()
 
     @property
     def labels(self) -> tuple[str, str]:
@@ -130,17 +138,49 @@ class SentenceSegmenter(TrainablePipe):
     def label_data(self) -> None:
         return None
 
+    def set_adapter(self, name: str | None) -> None:
+        """Use an adapter for all Docs whose `doc._.segment_adapter` says nothing else; None: the base model.
+
+        RAISES (ValueError): SEG230 if there is none of that name.
+        """
+        self.adapters.find(name)
+        self.cfg["adapter"] = name
+
+    def add_adapter(self, name: str, adapter: Adapter | bytes | str | Path) -> None:
+        """Give the component an adapter, or another one of that name.
+
+        adapter (Adapter, bytes, str or Path): The adapter, or a file of one; `to_disk` keeps them in `adapters/`.
+        RAISES (ValueError): SEG200 for a name that a file could not have; SEG330 if this is no adapter.
+        """
+        check_name(name)
+        if isinstance(adapter, str | Path):
+            adapter = Path(adapter).read_bytes()
+        self.adapters[name] = Adapter.from_bytes(adapter) if isinstance(adapter, bytes) else adapter
+
     def predict(self, docs: Iterable[Doc]) -> list[Boundaries]:
-        """Find the places where sentences could start. The Docs are not changed.
+        """Find the places where sentences could start. The Docs are not changed. Docs of one adapter run together.
 
         RETURNS (list of Boundaries): One per Doc, of all of its pieces, whatever the threshold.
+        RAISES (ValueError): SEG230 for an unknown adapter, SEG331 for one of another base model.
         """
         self._tell_model()
-        return [
-            boundaries_of(logits)
-            for batch in _batches(list(docs), BATCH_CHARACTERS)
-            for logits in self.model.predict(batch)
-        ]
+        docs = list(docs)
+        names = [self._adapter_name(doc) for doc in docs]
+        results: dict[int, Boundaries] = {}
+        for name in dict.fromkeys(names):
+            members = [i for i, other in enumerate(names) if other == name]
+            with use_adapter(self.adapters.find(name)):
+                batches = _batches([docs[i] for i in members], BATCH_CHARACTERS)
+                found = [boundaries_of(logits) for batch in batches for logits in self.model.predict(batch)]
+            results.update(zip(members, found, strict=True))
+        return [results[i] for i in range(len(docs))]
+
+    def _adapter_name(self, doc: Doc) -> str | None:
+        return doc_adapter(doc, self.cfg["adapter"])
+
+    def _threshold(self, doc: Doc) -> float:
+        adapter = self.adapters.find(self._adapter_name(doc))
+        return self.cfg["threshold"] if adapter is None else adapter.threshold
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[Boundaries]) -> None:
         """Decide on boundaries and set `Token.is_sent_start` of every token."""
@@ -164,7 +204,7 @@ class SentenceSegmenter(TrainablePipe):
         forbidden = np.isin(offsets, must_not)
         starts = decode(
             logits,
-            threshold=cfg["threshold"],
+            threshold=self._threshold(doc),
             min_length=cfg["min_length"],
             max_length=cfg["max_length"],
             lengths=self._lengths(doc, offsets),
@@ -244,22 +284,38 @@ class SentenceSegmenter(TrainablePipe):
             encoder.attrs["set_vocabulary"](encoder, vocabulary)
         self.model.initialize(X=[example.reference for example in islice(get_examples(), SAMPLE)])
 
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        data = srsly.msgpack_loads(super().to_bytes(exclude=exclude))
+        return srsly.msgpack_dumps({**data, "adapters": self.adapters.to_dict()})
+
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "SentenceSegmenter":
         given = self.cfg["configured"]
+        self.adapters.from_dict(srsly.msgpack_loads(bytes_data).get("adapters", {}))
         super().from_bytes(bytes_data, exclude=exclude)
         return self._settle(given)
 
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        super().to_disk(path, exclude=exclude)
+        self.adapters.to_disk(Path(path) / "adapters")
+
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "SentenceSegmenter":
         given = self.cfg["configured"]
+        self.adapters.from_disk(Path(path) / "adapters")
         super().from_disk(path, exclude=exclude)
         return self._settle(given)
 
     def _settle(self, given: dict[str, Any]) -> "SentenceSegmenter":
-        """Settings given at load win over saved ones; a factory default does not count as given."""
-        saved = self.cfg["configured"]
+        """Settings given at load win over saved ones; a factory default does not count as given.
+
+        RAISES (ValueError): SEG200; SEG230 if there is no adapter of the name in `cfg`.
+        """
+        saved = {**DEFAULTS, **self.cfg["configured"]}
         changed = {key: value for key, value in given.items() if value not in (DEFAULTS[key], saved.get(key))}
-        self.cfg.update(changed)
+        self.cfg = {**DEFAULTS, **self.cfg, **changed}
         check_settings(self.cfg)
+        self.adapters.find(self.cfg["adapter"])
+        if "threshold" in changed:
+            self.adapters.set_threshold(changed["threshold"])
         return self
 
 

@@ -14,6 +14,7 @@ DEFAULTS: dict[str, Any] = {
     "length_unit": "characters",
     "store_probs": False,
     "mark_weight": 0.5,
+    "adapter": None,
 }
 
 CHOICES: dict[str, tuple[Any, ...]] = {

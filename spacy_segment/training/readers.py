@@ -63,22 +63,33 @@ def MixedCorpus(
     """
 
     def read(nlp: Language) -> Iterator[Example]:
-        rng = np.random.default_rng(seed)
-        shelves = [shelf for file in find_files(path) if (shelf := _load(file, exponent, weights or {}))]
+        found = [_load(file, exponent, weights or {}) for file in find_files(path)]
+        shelves = [shelf for shelf in found if shelf.share]
         if not shelves or not lengths:
             raise ValueError(Errors.SEG211.format(path=path))
-        shares = np.cumsum([shelf.share for shelf in shelves])
-        while True:
-            shelf = shelves[_draw(shares, rng)]
-            text, starts = _crop(shelf, int(rng.choice(lengths)), rng)
-            if rng.random() < join:
-                other = shelves[_draw(shares, rng)]
-                text, starts = _join(text, starts, *_crop(other, int(rng.choice(lengths)), rng), rng)
-            if len(text.strip()) >= SHORTEST:
-                example = make_example(nlp, Corrupted(text, np.asarray(starts)), {CORPUS: shelf.name})
-                yield from augmenter(nlp, example) if augmenter else [example]
+        for corpus, text, starts in mix(shelves, lengths, join, np.random.default_rng(seed)):
+            example = make_example(nlp, Corrupted(text, np.asarray(starts)), {CORPUS: corpus})
+            yield from augmenter(nlp, example) if augmenter else [example]
 
     return read
+
+
+def mix(
+    shelves: list["Shelf"], lengths: list[int], join: float, rng: np.random.Generator
+) -> Iterator[tuple[str, str, list[int]]]:
+    """Draw crops without end, see `MixedCorpus`.
+
+    YIELDS (tuple): Name of the corpus, text, starts of its sentences.
+    """
+    shares = np.cumsum([shelf.share for shelf in shelves])
+    while True:
+        shelf = shelves[_draw(shares, rng)]
+        text, starts = _crop(shelf, int(rng.choice(lengths)), rng)
+        if rng.random() < join:
+            other = shelves[_draw(shares, rng)]
+            text, starts = _join(text, starts, *_crop(other, int(rng.choice(lengths)), rng), rng)
+        if len(text.strip()) >= SHORTEST:
+            yield shelf.name, text, starts
 
 
 def batch_by_bytes(size: int) -> Callable[[Iterable[Example]], Iterator[list[Example]]]:
@@ -105,7 +116,7 @@ def corpus_name(file: Path) -> str:
 
 
 @dataclass(frozen=True)
-class _Shelf:
+class Shelf:
     """A corpus in memory. shares: cumulated characters of its documents; share: how often it is drawn."""
 
     name: str
@@ -114,20 +125,22 @@ class _Shelf:
     share: float
 
 
-def _load(file: Path, exponent: float, weights: dict[str, float]) -> _Shelf | None:
-    documents = [(record.text, record.starts) for record in read_records(file) if record.starts]
-    if not documents:
-        return None
+def make_shelf(name: str, records: Iterable[Record], exponent: float = 1.0, weight: float = 1.0) -> Shelf:
+    """Put the documents of a corpus on a shelf. share: (its characters) ** exponent * weight, 0 if there are none."""
+    documents = [(record.text, record.starts) for record in records if record.starts]
     shares = np.cumsum([len(text) for text, _ in documents])
-    weight = weights.get(file.parent.name, 1.0)
-    return _Shelf(corpus_name(file), documents, shares, float(shares[-1]) ** exponent * weight)
+    return Shelf(name, documents, shares, float(shares[-1]) ** exponent * weight if documents else 0.0)
+
+
+def _load(file: Path, exponent: float, weights: dict[str, float]) -> Shelf:
+    return make_shelf(corpus_name(file), read_records(file), exponent, weights.get(file.parent.name, 1.0))
 
 
 def _draw(cumulated: np.ndarray, rng: np.random.Generator) -> int:
     return min(int(np.searchsorted(cumulated, rng.random() * cumulated[-1], side="right")), len(cumulated) - 1)
 
 
-def _crop(shelf: _Shelf, length: int, rng: np.random.Generator) -> tuple[str, list[int]]:
+def _crop(shelf: Shelf, length: int, rng: np.random.Generator) -> tuple[str, list[int]]:
     """A run of about `length` characters. Three in ten begin and four in ten end inside a sentence."""
     text, starts = shelf.documents[_draw(shelf.shares, rng)]
     first = int(rng.integers(len(starts)))

@@ -1,0 +1,145 @@
+"""Adapters: small changes of a sentence model for one kind of text, kept apart from its weights (numpy alone)."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from .errors import Errors
+from .files import write_atomically
+
+FORMAT = "spacy_segment.adapter.v1"
+SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Adapter:
+    """Low-rank changes of some matrices of an encoder, and a head of its own.
+
+    weights (dict): For every changed matrix "NAME.a" (rank, n_in) and "NAME.b" (n_out, rank), float32; the new matrix is
+        W + scale * b @ a. "head.W" and "head.b" take the place of the head.
+    scale (float): alpha / rank.
+    threshold (float): A sentence starts where its probability is above this.
+    base (str): Fingerprint of the matrices that it changes, see `models.lora.fingerprint`.
+
+    Hu et al. (2022), LoRA, equation 3.
+    """
+
+    weights: dict[str, np.ndarray]
+    scale: float
+    threshold: float
+    base: str
+
+    @property
+    def targets(self) -> list[str]:
+        """Names of the changed matrices."""
+        return [name.removesuffix(".a") for name in self.weights if name.endswith(".a")]
+
+    def to_bytes(self) -> bytes:
+        """RETURNS (bytes): safetensors, with everything that is no weight in the header."""
+        meta = {"scale": self.scale, "threshold": self.threshold, "base": self.base}
+        arrays = {name: np.ascontiguousarray(array) for name, array in self.weights.items()}
+        return save_tensors(arrays, {FORMAT: json.dumps(meta, sort_keys=True)})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Adapter":
+        """RAISES (ValueError): SEG330 if these are not the bytes of an adapter."""
+        try:
+            header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+            meta = json.loads(header["__metadata__"][FORMAT])
+            weights = load_tensors(data)
+            adapter = cls(weights, float(meta["scale"]), float(meta["threshold"]), str(meta["base"]))
+            problem = _find_problem(adapter)
+        except (SafetensorError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ValueError(Errors.SEG330.format(reason=f"{type(error).__name__}: {error}")) from error
+        if problem:
+            raise ValueError(Errors.SEG330.format(reason=problem))
+        return adapter
+
+
+class Adapters(dict[str, Adapter]):
+    """The adapters of a pipeline by name, kept on disk as one file each."""
+
+    def find(self, name: str | None) -> Adapter | None:
+        """RETURNS (Adapter or None): None for the name None. RAISES (ValueError): SEG230 if there is none of that name."""
+        if name is None:
+            return None
+        if name not in self:
+            raise ValueError(Errors.SEG230.format(name=name, names=", ".join(self) or "none"))
+        return self[name]
+
+    def set_threshold(self, threshold: float) -> None:
+        """Give all adapters one threshold."""
+        self.update({name: replace(adapter, threshold=threshold) for name, adapter in self.items()})
+
+    def to_disk(self, path: Path) -> None:
+        """Write NAME.safetensors for each; other files of that kind go."""
+        for name, adapter in self.items():
+            write_atomically(path / (name + SUFFIX), adapter.to_bytes())
+        for file in path.glob("*" + SUFFIX):
+            if file.stem not in self:
+                file.unlink()
+
+    def from_disk(self, path: Path) -> None:
+        """Read what `to_disk` wrote, or a folder with files put there by hand. RAISES (ValueError): SEG330."""
+        self.from_dict({file.stem: file.read_bytes() for file in sorted(path.glob("*" + SUFFIX))})
+
+    def to_dict(self) -> dict[str, bytes]:
+        return {name: adapter.to_bytes() for name, adapter in self.items()}
+
+    def from_dict(self, data: dict[str, bytes]) -> None:
+        """RAISES (ValueError): SEG330."""
+        read = {name: Adapter.from_bytes(bytes_data) for name, bytes_data in data.items()}
+        self.clear()
+        self.update(read)
+
+
+def check_name(name: str) -> None:
+    """RAISES (ValueError): SEG200 if a file could not be called by this name."""
+    if not isinstance(name, str) or not re.fullmatch(r"\w[\w.-]{0,99}", name):
+        expected = "letters, digits, '-', '_' and '.', a letter or digit first, 100 at most"
+        raise ValueError(Errors.SEG200.format(name="adapter", expected=expected, value=name))
+
+
+# The adapter that models predict with; each thread has its own.
+_ACTIVE: ContextVar[Adapter | None] = ContextVar("adapter", default=None)
+
+
+def active_adapter() -> Adapter | None:
+    """RETURNS (Adapter or None): What `use_adapter` says around this call."""
+    return _ACTIVE.get()
+
+
+@contextmanager
+def use_adapter(adapter: Adapter | None) -> Iterator[None]:
+    """Models predict with this adapter inside of the block; None: with their own weights."""
+    token = _ACTIVE.set(adapter)
+    try:
+        yield
+    finally:
+        _ACTIVE.reset(token)
+
+
+def _find_problem(adapter: Adapter) -> str:
+    """RETURNS (str): What is wrong with an adapter from a file; empty if nothing is."""
+    names = {"head.W", "head.b"} | {name + end for name in adapter.targets for end in (".a", ".b")}
+    if set(adapter.weights) != names:
+        return f"its tensors are not pairs and a head: {', '.join(sorted(names ^ set(adapter.weights)))}"
+    for name, array in adapter.weights.items():
+        if array.dtype != np.float32 or not np.isfinite(array).all():
+            return f"{name} is not float32 throughout, or not finite"
+    for name in adapter.targets:
+        a, b = adapter.weights[name + ".a"], adapter.weights[name + ".b"]
+        if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1]:
+            return f"the shapes of {name} do not fit each other: {a.shape}, {b.shape}"
+    if not np.isfinite(adapter.scale) or not 0 < adapter.threshold < 1:
+        return f"scale {adapter.scale} or threshold {adapter.threshold} cannot be"
+    return ""

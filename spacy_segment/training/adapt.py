@@ -1,0 +1,257 @@
+"""Adaptation of a sentence segmenter to one kind of text, from a handful of sentences.
+
+Parts of the examples are held out in turn. One model learns from all of them, beside it one for each part learns from the
+rest, step by step. The held-out parts say when to stop and which threshold is best.
+
+    part       1 2 3        learns from    is judged on
+    learner 0  x x x        all            -
+    learner 1  . x x        2 3            1
+    learner 2  x . x        1 3            2
+    learner 3  x x .        1 2            3
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from spacy.language import Language
+from spacy.training import Example
+from spacy.util import fix_random_seed
+from thinc.api import warmup_linear
+
+from ..adapters import Adapter, check_name
+from ..errors import Errors
+from ..models.lora import merge_adapter, read_adapter, train_adapter, write_adapter
+from .augmenters import corruption_mix, make_example
+from .corruption import CORRUPTIONS, clean
+from .formats import Record, find_files, read_records
+from .optimizer import AdamW
+from .readers import batch_by_bytes, make_shelf, mix
+from .thresholds import Counts, add_counts, best_threshold, count_boundaries
+
+# Boundaries between sentences that the examples must hold. With many, one part is enough to hold out.
+FEWEST, MANY = 4, 200
+# Steps until the full learning rate is reached.
+WARM_UP = 10
+# Less than this is no progress of the held-out F1.
+MARGIN = 0.001
+
+
+@dataclass(frozen=True)
+class AdaptSettings:
+    """How to adapt.
+
+    conditions (tuple of str): What happens to copies of the examples, names of `corruption.CORRUPTIONS`: "clean" is
+        nothing, "flat" takes newlines away, "corrupted" also case and punctuation.
+    rank (int), alpha (float): Of the low-rank matrices.
+    learn_rate (float): Step size, reached after WARM_UP steps.
+    dropout (float): Share of the states that training leaves out.
+    max_steps (int): Batches at most; every (int): batches between two looks at the held-out parts; patience (int):
+        looks without progress before training stops.
+    batch_bytes (int): Size of a batch, in bytes of UTF-8; lengths (tuple of int): characters of its texts.
+    folds (int): Parts that are held out in turn.
+    """
+
+    conditions: tuple[str, ...] = ("clean", "flat")
+    rank: int = 16
+    alpha: float = 32.0
+    learn_rate: float = 0.003
+    dropout: float = 0.1
+    max_steps: int = 60
+    every: int = 10
+    patience: int = 3
+    batch_bytes: int = 2500
+    lengths: tuple[int, ...] = (150, 600, 1200)
+    folds: int = 3
+    seed: int = 0
+
+    def check(self) -> None:
+        """RAISES (ValueError): SEG200, SEG210 for the first setting that cannot be."""
+        corruption_mix(dict.fromkeys(self.conditions, 1.0))
+        least = {"max_steps": 1, "every": 1, "patience": 1, "batch_bytes": 1, "folds": 2}
+        for name, value in least.items():
+            if getattr(self, name) < value:
+                raise ValueError(
+                    Errors.SEG200.format(name=name, expected=f"at least {value}", value=getattr(self, name))
+                )
+        if not self.learn_rate > 0:
+            raise ValueError(Errors.SEG200.format(name="learn_rate", expected="above 0", value=self.learn_rate))
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What came of it. before, after (float): boundary F1 on the held-out parts, at the old and the new threshold."""
+
+    n_sentences: int
+    n_steps: int
+    threshold: float
+    before: float
+    after: float
+    seconds: float
+
+
+def adapt(
+    nlp: Language,
+    examples: str | Path | list[str] | list[Record],
+    *,
+    name: str = "adapted",
+    settings: AdaptSettings | None = None,
+    component: str = "sentence_segmenter",
+    watch: Callable[[int, int], Any] | None = None,
+) -> Adaptation:
+    """Train an adapter, add it to the pipeline and switch it on. The weights of the model stay as they are.
+
+    examples: Files, folders or patterns (one sentence per line, JSONL, CoNLL-U, DocBin), or records.
+    watch (Callable or None): Called with the number of steps done, and of those there will be at most.
+    RAISES (ValueError): SEG110, SEG111, SEG200, SEG210, SEG430, SEG432. (ImportError): SEG431.
+    """
+    start = perf_counter()
+    settings = settings or AdaptSettings()
+    settings.check()
+    check_name(name)
+    documents = read_examples(examples)
+    pipe: Any = nlp.get_pipe(component)
+    fix_random_seed(settings.seed)
+    active = pipe.cfg["adapter"]
+    pipe.set_adapter(None)
+    try:
+        with train_adapter(pipe.model, rank=settings.rank, alpha=settings.alpha):
+            adapter, adaptation = _train(nlp, pipe, documents, settings, watch or (lambda done, total: None))
+    except BaseException:
+        pipe.set_adapter(active)
+        raise
+    pipe.add_adapter(name, adapter)
+    pipe.set_adapter(name)
+    return Adaptation(**adaptation, seconds=perf_counter() - start)
+
+
+def merge(nlp: Language, *, component: str = "sentence_segmenter") -> None:
+    """Make the adapter that is switched on part of the weights. All adapters go: they were made for the old weights.
+
+    RAISES (ValueError): SEG230 if none is switched on; SEG331 if it was made for other weights.
+    """
+    pipe: Any = nlp.get_pipe(component)
+    adapter = pipe.adapters.find(pipe.cfg["adapter"])
+    if adapter is None:
+        raise ValueError(Errors.SEG230.format(name=None, names=", ".join(pipe.adapters) or "none"))
+    merge_adapter(pipe.model, adapter)
+    pipe.set_adapter(None)
+    pipe.adapters.clear()
+    pipe.cfg["threshold"] = adapter.threshold
+
+
+def read_examples(examples: str | Path | list[str] | list[Record]) -> list[Record]:
+    """Read documents with gold sentences.
+
+    RAISES (ValueError): SEG110, SEG111; SEG432 if they hold too few sentences.
+    """
+    given = [examples] if isinstance(examples, str | Path) else list(examples)
+    records = [item for item in given if isinstance(item, Record)]
+    paths = [str(item) for item in given if not isinstance(item, Record)]
+    if paths:
+        records += [record for path in find_files(paths) for record in read_records(path)]
+    records = [record for record in records if record.starts]
+    n_sentences = sum(len(record.starts) for record in records)
+    if n_sentences - len(records) < FEWEST:
+        raise ValueError(Errors.SEG432.format(found=n_sentences, n_docs=len(records), needed=FEWEST))
+    return records
+
+
+def split(records: list[Record], n: int) -> list[list[Record]]:
+    """Split documents into `n` parts of equally many neighbouring sentences; a document may be cut at a sentence start."""
+    total = sum(len(record.starts) for record in records)
+    parts: list[list[Record]] = [[] for _ in range(n)]
+    place = 0
+    for record in records:
+        owners = (place + np.arange(len(record.starts))) * n // total
+        for owner in np.unique(owners).tolist():
+            first, last = np.flatnonzero(owners == owner)[[0, -1]].tolist()
+            begin = record.starts[first]
+            end = record.starts[last + 1] if last + 1 < len(record.starts) else len(record.text)
+            starts = [start - begin for start in record.starts[first : last + 1]]
+            parts[owner].append(Record(record.text[begin:end].rstrip(), starts, record.id, record.lang))
+        place += len(record.starts)
+    return parts
+
+
+class Learner:
+    """One adapter in training, with its own texts and optimizer.
+
+    held_out (list of Record): Documents that it does not learn from, to judge it.
+    """
+
+    def __init__(
+        self, nlp: Language, pipe: Any, records: list[Record], held_out: list[Record], settings: AdaptSettings
+    ) -> None:
+        rng = np.random.default_rng(settings.seed)
+        self.pipe = pipe
+        self.settings = settings
+        self.adapter = read_adapter(pipe.model, pipe.cfg["threshold"])
+        self.optimizer = AdamW(warmup_linear(settings.learn_rate, WARM_UP, 10**9), L2=0.0)
+        self.batches = batch_by_bytes(settings.batch_bytes)(_texts(nlp, records, settings, rng))
+        self.held_out = [
+            make_example(nlp, CORRUPTIONS[condition](record.text, np.asarray(record.starts), rng))
+            for record in held_out
+            for condition in settings.conditions
+        ]
+
+    def learn(self) -> None:
+        """Take `every` steps."""
+        write_adapter(self.pipe.model, self.adapter)
+        for batch in islice(self.batches, self.settings.every):
+            self.pipe.update(batch, drop=self.settings.dropout, sgd=self.optimizer)
+            self.optimizer.step_schedules()
+        self.adapter = read_adapter(self.pipe.model, self.pipe.cfg["threshold"])
+
+    def judge(self) -> Counts:
+        """Right and wrong boundaries in the held-out documents."""
+        write_adapter(self.pipe.model, self.adapter)
+        return add_counts(count_boundaries(self.pipe, example) for example in self.held_out if len(example.reference))
+
+
+def _train(
+    nlp: Language, pipe: Any, records: list[Record], settings: AdaptSettings, watch: Callable[[int, int], Any]
+) -> tuple[Adapter, dict[str, Any]]:
+    """RETURNS (tuple): The adapter of the best round, and what there is to tell."""
+    n_sentences = sum(len(record.starts) for record in records)
+    parts = split(records, 5 if n_sentences > MANY else settings.folds)
+    judged = parts[:1] if n_sentences > MANY else parts
+    learners = [Learner(nlp, pipe, records, [], settings)]
+    for part in judged:
+        rest = [record for other in parts if other is not part for record in other]
+        learners.append(Learner(nlp, pipe, rest, part, settings))
+    n_rounds = -(-settings.max_steps // settings.every)
+    counts = add_counts(learner.judge() for learner in learners)
+    before = counts[min(counts, key=lambda t: abs(t - pipe.cfg["threshold"]))].fscore
+    best = (0, counts, learners[0].adapter)
+    for done in range(1, n_rounds + 1):
+        for i, learner in enumerate(learners):
+            learner.learn()
+            watch(((done - 1) * len(learners) + i + 1) * settings.every, n_rounds * settings.every * len(learners))
+        counts = add_counts(learner.judge() for learner in learners)
+        if _f(counts) > _f(best[1]) + MARGIN:
+            best = (done, counts, learners[0].adapter)
+        elif done - best[0] >= settings.patience:
+            break
+    n_rounds, counts, adapter = best
+    threshold = best_threshold(counts)
+    adapter = Adapter(adapter.weights, adapter.scale, threshold, adapter.base)
+    told = dict(n_sentences=n_sentences, n_steps=n_rounds * settings.every, threshold=threshold)
+    return adapter, {**told, "before": before, "after": counts[threshold].fscore}
+
+
+def _texts(
+    nlp: Language, records: list[Record], settings: AdaptSettings, rng: np.random.Generator
+) -> Iterator[Example]:
+    """Runs of neighbouring sentences, each under one of the conditions."""
+    augmenter = corruption_mix(dict.fromkeys(settings.conditions, 1.0), settings.seed)
+    for _, text, starts in mix([make_shelf("examples", records)], list(settings.lengths), 0.05, rng):
+        yield from augmenter(nlp, make_example(nlp, clean(text, np.asarray(starts))))
+
+
+def _f(counts: Counts) -> float:
+    return counts[best_threshold(counts)].fscore

@@ -1,0 +1,77 @@
+"""Adapters from `spacy train`: callbacks for its config, see `configs/adapt.cfg`.
+
+spaCy's own loop trains whatever may be trained: after initialisation that is a new adapter and nothing else. Every
+pipeline that it saves has the adapter beside an unchanged base.
+"""
+
+import copy
+from collections.abc import Callable
+
+from spacy.language import Language
+
+from ..adapters import check_name
+from ..errors import Errors
+from ..models.lora import begin_training, end_training, is_training, read_adapter
+from .adapt import merge
+from .augmenters import conditions as under_conditions
+from .readers import SentenceCorpus
+from .thresholds import add_counts, best_threshold, count_boundaries
+
+Callback = Callable[[Language], Language]
+
+
+def new_adapter(rank: int = 16, alpha: float = 32.0, component: str = "sentence_segmenter") -> Callback:
+    """For `[initialize.after_init]`: what is trained from here on is an adapter.
+
+    RAISES (ValueError): SEG200, SEG430; (ImportError): SEG431, when it is called.
+    """
+
+    def begin(nlp: Language) -> Language:
+        pipe = nlp.get_pipe(component)
+        pipe.set_adapter(None)
+        begin_training(pipe.model, rank=rank, alpha=alpha)
+        return nlp
+
+    return begin
+
+
+def save_adapter(
+    path: str | list[str],
+    name: str = "adapted",
+    conditions: list[str] | None = None,
+    merged: bool = False,
+    component: str = "sentence_segmenter",
+) -> Callback:
+    """For `[training.before_to_disk]`: save the adapter under a name, switched on, with the threshold that is best on dev files.
+
+    path (str or list of str): The dev files; conditions (list of str or None): of their texts, None for all.
+    merged (bool): Make it part of the weights instead.
+    RAISES (ValueError): SEG200 for a name that a file could not have; SEG433 when it is called without `new_adapter`.
+    """
+    check_name(name)
+    corpus = SentenceCorpus(path, under_conditions(conditions))
+
+    def save(nlp: Language) -> Language:
+        if not is_training(nlp.get_pipe(component).model):
+            raise ValueError(Errors.SEG433.format(name=component))
+        saved = _copy(nlp)
+        pipe = saved.get_pipe(component)
+        threshold = best_threshold(add_counts(count_boundaries(pipe, example) for example in corpus(saved)))
+        adapter = read_adapter(pipe.model, threshold)
+        end_training(pipe.model)
+        pipe.add_adapter(name, adapter)
+        pipe.set_adapter(name)
+        if merged:
+            merge(saved, component=component)
+        return saved
+
+    return save
+
+
+def _copy(nlp: Language) -> Language:
+    """A copy without the optimizer, whose schedules cannot be copied."""
+    optimizer, nlp._optimizer = nlp._optimizer, None
+    try:
+        return copy.deepcopy(nlp)
+    finally:
+        nlp._optimizer = optimizer

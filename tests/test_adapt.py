@@ -1,0 +1,355 @@
+"""Adaptation: from Python, from the command line and from `spacy train`."""
+
+import copy
+import gzip
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import spacy
+from conftest import TEXTS, TINY_MODEL, make_examples
+from spacy.cli._util import app
+from spacy.cli.train import train
+from test_models import bert  # noqa: F401 (a fixture)
+from typer.testing import CliRunner
+
+from spacy_segment.adapters import Adapter
+from spacy_segment.cli import adapt as adapt_command  # noqa: F401 (registers its command)
+from spacy_segment.cli import adapt_benchmark  # noqa: F401
+from spacy_segment.models.lora import read_adapter, train_adapter
+from spacy_segment.training.adapt import AdaptSettings, adapt, merge, read_examples, split
+from spacy_segment.training.formats import Record
+from spacy_segment.training.optimizer import AdamW
+
+pytest.importorskip("peft")
+
+ROOT = Path(__file__).parent.parent
+SEGMENTER = "sentence_segmenter"
+QUICK = AdaptSettings(max_steps=40, every=10, patience=2, learn_rate=0.02, batch_bytes=600, lengths=(100, 200))
+# A kind of text that the tiny model does not know: orders, each opened by "order" and a number, without punctuation.
+GOODS = ["four chairs", "one long table", "a box of nails", "paint", "two lamps and a rope", "glass"]
+ORDERS = [f"order {n} {GOODS[n % 6]} for room {n % 7}" for n in range(1, 25)]
+
+
+def orders():
+    text, starts = "", []
+    for order in ORDERS:
+        text += " " if text else ""
+        starts.append(len(text))
+        text += order
+    return Record(text, starts, "orders", "en")
+
+
+@pytest.fixture(scope="module")
+def adapted(trained):
+    nlp = copy.deepcopy(trained)
+    return nlp, adapt(nlp, [orders()], name="orders", settings=QUICK)
+
+
+@pytest.fixture(scope="module")
+def model(trained, tmp_path_factory):
+    path = tmp_path_factory.mktemp("model")
+    trained.to_disk(path)
+    return str(path)
+
+
+@pytest.fixture
+def examples(tmp_path):
+    path = tmp_path / "orders.txt"
+    path.write_text("\n".join(ORDERS))
+    return path
+
+
+def sentences(nlp, text):
+    return [sent.text for sent in nlp(text).sents]
+
+
+def n_right(nlp):
+    return sum(found in ORDERS for found in sentences(nlp, " ".join(ORDERS)))
+
+
+def test_an_adapter_learns_what_the_base_does_not_know(adapted, trained):
+    nlp, adaptation = adapted
+    before, after = (n_right(p) for p in (trained, nlp))
+    assert after > before + 12
+    assert adaptation.after > adaptation.before + 0.2
+    assert adaptation.n_sentences == len(ORDERS)
+    assert 0 < adaptation.n_steps <= QUICK.max_steps
+
+
+def test_the_base_stays_what_it_was(adapted, trained):
+    nlp, _ = adapted
+    other = copy.deepcopy(nlp)
+    other.get_pipe(SEGMENTER).set_adapter(None)
+    for texts in TEXTS:
+        assert sentences(other, " ".join(texts)) == texts
+    assert other.get_pipe(SEGMENTER).model.to_bytes() == trained.get_pipe(SEGMENTER).model.to_bytes()
+
+
+def test_the_same_seed_gives_the_same_adapter(trained):
+    settings = AdaptSettings(max_steps=4, every=2, batch_bytes=300, seed=7)
+    found = []
+    for seed in (7, 7, 8):
+        nlp = copy.deepcopy(trained)
+        adapt(nlp, [orders()], settings=AdaptSettings(**{**vars(settings), "seed": seed}))
+        found.append(nlp.get_pipe(SEGMENTER).adapters["adapted"].to_bytes())
+    assert found[0] == found[1] != found[2]
+
+
+def test_merged_weights_predict_what_the_adapter_did(adapted):
+    nlp, _ = adapted
+    doc = nlp.make_doc(" ".join(ORDERS))
+    other = copy.deepcopy(nlp)
+    threshold = other.get_pipe(SEGMENTER).adapters["orders"].threshold
+    merge(other)
+    found, expected = (p.get_pipe(SEGMENTER).predict([doc])[0].logits for p in (other, nlp))
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert other.get_pipe(SEGMENTER).cfg["threshold"] == threshold
+    assert not other.get_pipe(SEGMENTER).adapters
+    with pytest.raises(ValueError, match="SEG230"):
+        merge(other)
+
+
+def test_the_key_of_a_fused_projection_stays(adapted):
+    nlp, _ = adapted
+    weights = nlp.get_pipe(SEGMENTER).adapters["orders"].weights
+    fused = [array for name, array in weights.items() if name.endswith("qkv.b")]
+    assert fused
+    for b in fused:
+        query, key, value = np.split(b, 3)
+        assert query.any()
+        assert value.any()
+        assert not key.any()
+
+
+def test_training_that_fails_leaves_the_model_alone(trained):
+    nlp = copy.deepcopy(trained)
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        adapt(nlp, [orders()], settings=QUICK, watch=stop)
+    pipe = nlp.get_pipe(SEGMENTER)
+    assert not pipe.adapters
+    assert pipe.model.to_bytes() == trained.get_pipe(SEGMENTER).model.to_bytes()
+    assert all(parameter.requires_grad for parameter in pipe.model.layers[0].shims[0].module.parameters())
+
+
+def test_parts_tile_the_examples():
+    records = [orders(), Record("One. Two. Three.", [0, 5, 10], "x", "en")]
+    parts = split(records, 4)
+    kept = [p.text[a:b].strip() for part in parts for p in part for a, b in spans(p)]
+    assert kept == [*ORDERS, "One.", "Two.", "Three."]
+    assert {sum(len(p.starts) for p in part) for part in parts} <= {6, 7}
+
+
+def spans(record):
+    return zip(record.starts, [*record.starts[1:], len(record.text)], strict=True)
+
+
+def test_many_examples_hold_out_one_part(trained):
+    nlp = copy.deepcopy(trained)
+    watched = []
+    records = [orders()] * 10
+    adapt(nlp, records, settings=AdaptSettings(max_steps=1, every=1), watch=lambda *seen: watched.append(seen))
+    assert watched == [(1, 2), (2, 2)]
+
+
+@pytest.mark.parametrize("text", ["", "One sentence alone.", "One.\n\nTwo.\n\nThree.\n\nFour.\n\nFive.\n\nSix."])
+def test_too_few_examples(tmp_path, text):
+    (tmp_path / "a.txt").write_text(text)
+    with pytest.raises(ValueError, match="SEG432"):
+        read_examples(tmp_path / "a.txt")
+
+
+def test_files_of_every_format(tmp_path, trained):
+    record = orders()
+    ends = [*record.starts[1:], len(record.text) + 1]
+    data = {"text": record.text, "sents": [[a, b - 1] for a, b in zip(record.starts, ends, strict=True)]}
+    with gzip.open(tmp_path / "a.jsonl.gz", "wt") as file:
+        file.write(json.dumps(data))
+    (read,) = read_examples(tmp_path)
+    assert (read.text, read.starts) == (record.text, record.starts)
+    with pytest.raises(ValueError, match="SEG110"):
+        read_examples(tmp_path / "none.txt")
+    (tmp_path / "b.jsonl").write_text('{"text": "no sentences"}')
+    with pytest.raises(ValueError, match="SEG111"):
+        read_examples(tmp_path / "b.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"conditions": ("upside_down",)}, "SEG210"),
+        ({"max_steps": 0}, "SEG200"),
+        ({"learn_rate": 0.0}, "SEG200"),
+        ({"folds": 1}, "SEG200"),
+        ({"rank": 0}, "SEG200"),
+        ({"alpha": -1.0}, "SEG200"),
+    ],
+)
+def test_settings_that_cannot_be(trained, settings, code):
+    with pytest.raises(ValueError, match=code):
+        adapt(trained, [orders()], settings=AdaptSettings(**settings))
+
+
+def test_without_peft(trained, monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(ImportError, match="SEG431"):
+        adapt(trained, [orders()])
+
+
+def test_an_encoder_without_torch_layers():
+    nlp = spacy.blank("en")
+    encoder = {
+        "@architectures": "spacy_segment.Tok2VecEncoder.v1",
+        "tok2vec": {
+            "@architectures": "spacy.HashEmbedCNN.v2",
+            "width": 16,
+            "depth": 1,
+            "embed_size": 50,
+            "window_size": 1,
+            "maxout_pieces": 2,
+            "subword_features": False,
+            "pretrained_vectors": None,
+        },
+    }
+    nlp.add_pipe(SEGMENTER, config={"model": {**TINY_MODEL, "encoder": encoder}})
+    nlp.initialize(lambda: make_examples(nlp))
+    with pytest.raises(ValueError, match="SEG430"):
+        adapt(nlp, [orders()])
+
+
+def test_a_hugging_face_encoder(bert, tmp_path):  # noqa: F811
+    encoder = {
+        "@architectures": "spacy_segment.HFEncoder.v1",
+        "name": str(bert),
+        "window": 64,
+        "lookback": 16,
+        "lookahead": 8,
+    }
+    nlp = spacy.blank("en")
+    nlp.add_pipe(SEGMENTER, config={"model": {**TINY_MODEL, "n_marks": 0, "encoder": encoder}})
+    nlp.initialize(lambda: make_examples(nlp))
+    before = nlp.get_pipe(SEGMENTER).model.to_bytes()
+    pipe = nlp.get_pipe(SEGMENTER)
+    with train_adapter(pipe.model, rank=4, alpha=8.0):
+        optimizer = AdamW(0.01)
+        losses = [pipe.update(make_examples(nlp), sgd=optimizer)[SEGMENTER] for _ in range(10)]
+        pipe.add_adapter("adapted", read_adapter(pipe.model, 0.5))
+    assert losses[-1] < losses[0]
+    assert pipe.model.to_bytes() == before
+    pipe.set_adapter("adapted")
+    changed = {".".join(name.split(".")[-2:]) for name in pipe.adapters["adapted"].targets}
+    assert changed == {"self.query", "self.value", "intermediate.dense"}
+    nlp.to_disk(tmp_path)
+    doc = nlp.make_doc(" ".join(ORDERS))
+    found, expected = (p.get_pipe(SEGMENTER).predict([doc])[0].logits for p in (spacy.load(tmp_path), nlp))
+    np.testing.assert_array_equal(found, expected)
+    pipe.set_adapter(None)
+    assert not np.allclose(pipe.predict([doc])[0].logits, expected)
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_segment_adapt_writes_a_pipeline(model, examples, tmp_path):
+    options = ["--model", model, "--output", tmp_path / "out", "--name", "orders", "--learn-rate", "0.02"]
+    result = run("segment-adapt", examples, *options, "--max-steps", "20", "--conditions", "clean,corrupted")
+    assert result.exit_code == 0, result.output
+    assert "24 sentences" in result.output
+    nlp = spacy.load(tmp_path / "out")
+    assert nlp.get_pipe(SEGMENTER).cfg["adapter"] == "orders"
+    assert n_right(nlp) > n_right(spacy.load(model))
+    file = tmp_path / "out" / SEGMENTER / "adapters" / "orders.safetensors"
+    assert file.stat().st_size < 2 * 10**6
+    assert Adapter.from_bytes(file.read_bytes()).threshold == nlp.get_pipe(SEGMENTER).adapters["orders"].threshold
+
+
+def test_segment_adapt_merges(model, examples, tmp_path):
+    options = ["--model", model, "--output", tmp_path / "out", "--max-steps", "1", "--merge"]
+    assert run("segment-adapt", examples, *options).exit_code == 0
+    assert not spacy.load(tmp_path / "out").get_pipe(SEGMENTER).adapters
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["{examples}", "--model", "/no/such/pipeline"], "SEG133"),
+        (["{examples}", "--lang", "qq"], "SEG133"),
+        (["{empty}"], "SEG432"),
+        (["{examples}", "--conditions", "purple"], "SEG210"),
+        (["{examples}", "--name", "a/b"], "SEG200"),
+        (["/no/such/file.txt"], "SEG110"),
+    ],
+)
+def test_segment_adapt_errors(arguments, code, examples, tmp_path):
+    empty = tmp_path / "empty.txt"
+    empty.write_text("")
+    filled = [argument.format(examples=examples, empty=empty) for argument in arguments]
+    result = run("segment-adapt", *filled, "--output", tmp_path / "out")
+    assert result.exit_code == 1
+    assert code in result.output
+    assert not (tmp_path / "out").exists()
+
+
+def test_benchmark_adapt(model, tmp_path):
+    record = orders()
+    ends = [*record.starts[1:], len(record.text) + 1]
+    data = {"text": record.text, "sents": [[a, b - 1] for a, b in zip(record.starts, ends, strict=True)]}
+    for part in ("train", "test"):
+        (tmp_path / f"orders.{part}.jsonl").write_text(json.dumps(data))
+    options = ["--model", model, "--sizes", "8,16", "--seeds", "1", "--conditions", "flat", "--max-steps", "2"]
+    options += ["--output", tmp_path / "r.json"]
+    general = tmp_path / "general.txt"
+    general.write_text("\n".join(TEXTS[0]))
+    result = run("segment-benchmark", "adapt", tmp_path / "orders.train.jsonl", *options, "--general", general)
+    assert result.exit_code == 0, result.output
+    assert "largest difference of a logit 0.0" in result.output
+    (row,) = json.loads((tmp_path / "r.json").read_text())
+    assert row["condition"] == "flat"
+    assert set(row["after"]) == set(row["seconds"]) == {"8", "16"}
+    assert all(0 <= f <= 1 for f in row["after"].values())
+
+
+def test_spacy_train(model, examples, tmp_path):
+    config = (ROOT / "configs" / "adapt.cfg").read_text()
+    config = config.replace('factory = "sentence_segmenter"', f'source = "{model}"')
+    config = re.sub(r"initial_rate = .*", "initial_rate = 0.02", config)
+    (tmp_path / "config.cfg").write_text(config)
+    paths = {
+        "paths.train": str(examples),
+        "paths.dev": str(examples),
+        "training.max_steps": 20,
+        "training.eval_frequency": 10,
+    }
+    train(tmp_path / "config.cfg", tmp_path / "out", overrides=paths)
+    for folder in ("model-best", "model-last"):
+        nlp = spacy.load(tmp_path / "out" / folder)
+        pipe = nlp.get_pipe(SEGMENTER)
+        assert pipe.cfg["adapter"] == "adapted"
+        with_adapter = sentences(nlp, " ".join(ORDERS))
+        pipe.set_adapter(None)
+        assert pipe.model.to_bytes() == spacy.load(model).get_pipe(SEGMENTER).model.to_bytes()
+        assert sentences(nlp, " ".join(TEXTS[0])) == TEXTS[0]
+        assert with_adapter != sentences(nlp, " ".join(ORDERS))
+
+
+def test_spacy_train_without_a_new_adapter(trained, examples):
+    from spacy_segment.training.adapter_callbacks import save_adapter
+
+    with pytest.raises(ValueError, match="SEG433"):
+        save_adapter(str(examples))(trained)
+
+
+def test_training_is_left_even_after_an_error(trained):
+    model = trained.get_pipe(SEGMENTER).model
+    before = model.to_bytes()
+    with pytest.raises(ZeroDivisionError), train_adapter(model, rank=2, alpha=4.0):
+        raise ZeroDivisionError
+    assert model.to_bytes() == before
