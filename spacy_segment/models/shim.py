@@ -1,7 +1,9 @@
 """A torch module inside a thinc model: our own precision, device and serialisation."""
 
 import contextlib
+import copy
 import os
+import warnings
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -16,7 +18,7 @@ from torch import Tensor, nn
 from ..errors import Errors
 from . import serialize
 
-DTYPES = ("auto", "float32", "bfloat16")
+DTYPES = ("auto", "float32", "bfloat16", "int8")
 
 
 class TorchShim(PyTorchShim):
@@ -24,7 +26,8 @@ class TorchShim(PyTorchShim):
 
     build (Callable): Makes the module from the meta data; picklable.
     dtype (str): "float32"; "bfloat16" (weights stay float32, products are bfloat16); "auto": bfloat16
-        where the processor multiplies it natively.
+        where the processor multiplies it natively; "int8": in prediction on a CPU, weights are rounded to 8 bits once
+        and the inputs of every product as they come. What is saved and trained is float32 all the same.
     """
 
     def __init__(self, build: Callable[[dict[str, Any]], nn.Module], *, dtype: str) -> None:
@@ -34,6 +37,7 @@ class TorchShim(PyTorchShim):
         self.build = build
         self.dtype = dtype
         self.meta: dict[str, Any] = {}
+        self._quantized: nn.Module | None = None
         _prepare_forks()
 
     @property
@@ -51,18 +55,28 @@ class TorchShim(PyTorchShim):
         """Build the module anew from its meta data, with fresh weights."""
         self.meta = meta
         self._model = self.build(meta).to(get_torch_default_device())
+        self._quantized = None
 
     def tensor(self, array: Any) -> Tensor:
         """Put a numpy array where the module is."""
         return torch.as_tensor(array, device=self.device)
 
     def predict(self, inputs: ArgsKwargs) -> Any:
-        module = self.module.eval()
+        module = self.quantized if self.dtype == "int8" and self.device.type == "cpu" else self.module
+        module.eval()
         with torch.inference_mode(), self.autocast():
             return module(*inputs.args, **inputs.kwargs)
 
+    @property
+    def quantized(self) -> nn.Module:
+        """A copy of the module with linear layers of 8 bits, made anew after every update."""
+        if self._quantized is None:
+            self._quantized = quantize_linear(self.module)
+        return self._quantized
+
     def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable[[Any], None]]:
         module = self.module.train()
+        self._quantized = None
         with self.autocast():
             output = module(*inputs.args, **inputs.kwargs)
 
@@ -95,6 +109,7 @@ class TorchShim(PyTorchShim):
         serialize.load_into(module, tensors)
         self.meta = meta
         self._model = module.to(get_torch_default_device())
+        self._quantized = None
 
     def autocast(self) -> contextlib.AbstractContextManager:
         """The precision of products, as `dtype` says."""
@@ -121,6 +136,14 @@ class VocabularyShim(TorchShim):
     def restore(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
         super().restore(tensors, meta)
         self._tokenizer = None
+
+
+def quantize_linear(module: nn.Module) -> nn.Module:
+    """RETURNS (Module): A copy whose linear layers multiply in 8 bits; the rest shares its weights with the original."""
+    same = copy.deepcopy(module, {id(weights): weights for weights in module.parameters()})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is to move to another package some day
+        return torch.ao.quantization.quantize_dynamic(same, {nn.Linear}, dtype=torch.qint8, inplace=True)
 
 
 @cache

@@ -22,6 +22,7 @@ from ..scorers import sentence_score
 from ..text import newlines_before
 from ..types import Boundaries, Floats1d, Floats2d, Ints1d, PieceStates, SentenceModel
 from .settings import DEFAULTS, check_settings
+from .sources import forget_directories, remember_pipeline
 
 default_model_config = """
 [model]
@@ -78,7 +79,9 @@ def make_sentence_segmenter(
         store_probs=store_probs,
         mark_weight=mark_weight,
     )
-    return SentenceSegmenter(nlp.vocab, model, name, scorer=scorer, **settings)
+    component = SentenceSegmenter(nlp.vocab, model, name, scorer=scorer, **settings)
+    remember_pipeline(component, nlp)
+    return component
 
 
 class SentenceSegmenter(TrainablePipe):
@@ -136,11 +139,13 @@ class SentenceSegmenter(TrainablePipe):
         RETURNS (list of Boundaries): One per Doc, of all of its pieces, whatever the threshold.
         """
         self._tell_model()
-        return [
+        boundaries = [
             boundaries_of(logits)
             for batch in _batches(list(docs), BATCH_CHARACTERS)
             for logits in self.model.predict(batch)
         ]
+        forget_directories(self)
+        return boundaries
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[Boundaries]) -> None:
         """Decide on boundaries and set `Token.is_sent_start` of every token."""
@@ -243,6 +248,7 @@ class SentenceSegmenter(TrainablePipe):
         if vocabulary is not None and not encoder.shims[0].is_built:
             encoder.attrs["set_vocabulary"](encoder, vocabulary)
         self.model.initialize(X=[example.reference for example in islice(get_examples(), SAMPLE)])
+        forget_directories(self)
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "SentenceSegmenter":
         given = self.cfg["configured"]
