@@ -16,6 +16,8 @@ from torch import Tensor, nn
 # Encoders whose layers are those of BERT; the second group counts positions from behind the pad piece.
 BERT_LIKE = ("bert", "electra")
 ROBERTA_LIKE = ("roberta", "xlm-roberta", "camembert")
+# Queries that attend at once where look-ahead is limited.
+BLOCK = 128
 
 
 @dataclass(frozen=True)
@@ -94,11 +96,26 @@ class LimitedLookahead(nn.Module):
         context = []
         for shape, q, k, v in zip(shapes, queries, keys, values, strict=True):
             q, k, v = (rows.unflatten(-1, heads).transpose(1, 2) for rows in (q, k, v))
-            mask = None if lookahead is None else self.mask(lookahead, shape.length)[shape.first : shape.last]
-            y = F.scaled_dot_product_attention(q, k, v, attn_mask=None if mask is None else mask.to(q.dtype))
-            context.append(y.transpose(1, 2).flatten(2).flatten(0, 1))
+            context.append(self.attend(q, k, v, shape, lookahead).transpose(1, 2).flatten(2).flatten(0, 1))
         x = layer.attention.output(torch.cat(context), asking)
         return layer.output(layer.intermediate(x), x)
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, shape: Shape, lookahead: int | None) -> Tensor:
+        """Attention block by block of queries, each over the keys it may see: with a limit about half of them are hidden.
+
+        Shape: q (n, n_heads, last - first, head_width), k and v (n, n_heads, length, head_width) -> as q
+        """
+        if lookahead is None:
+            return F.scaled_dot_product_attention(q, k, v)
+        mask = self.mask(lookahead, shape.length).to(q.dtype)
+        blocks = []
+        for start in range(shape.first, shape.last, BLOCK):
+            stop = min(start + BLOCK, shape.last)
+            seen = min(stop + lookahead, shape.length)
+            asking = q[:, :, start - shape.first : stop - shape.first]
+            hidden = mask[start:stop, :seen]
+            blocks.append(F.scaled_dot_product_attention(asking, k[:, :, :seen], v[:, :, :seen], attn_mask=hidden))
+        return torch.cat(blocks, dim=2)
 
     def mask(self, lookahead: int, length: int) -> Tensor:
         """What is added to the scores, (length, length): a corner of one mask for all lengths."""
