@@ -93,7 +93,9 @@ def compare(texts: dict[str, list[str]], *, dtypes: list[str], n_layers: int, hi
         make_checkpoint(path, n_layers=n_layers, lookahead=48, n_labels=1, hidden_width=hidden_width, fit_to=fit_to)
         reference = SaT(folder, tokenizer_name_or_path=folder, hub_prefix=None)
         pipelines = {dtype: make_pipeline(folder, threshold=THRESHOLD, dtype=dtype) for dtype in dtypes}
-    table = Table("texts", "characters", "system", "CPU seconds", "characters/s", "ratio", "agreement", "pieces/s", "products")
+    table = Table(
+        "texts", "characters", "system", "CPU seconds", "characters/s", "ratio", "agreement", "pieces/s", "products"
+    )
     for name, group in texts.items():
         size = sum(map(len, group))
         theirs = time_reference(reference, group)
