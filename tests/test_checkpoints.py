@@ -142,9 +142,12 @@ def test_split_layers_are_those_of_the_reference(checkpoint):
 @needs_reference
 @pytest.mark.parametrize("n_layers", [1, 3, 6])
 def test_boundaries_of_long_texts_are_those_of_the_reference(checkpoint, n_layers):
-    path = checkpoint(n_layers=n_layers, n_labels=111, hidden_width=64, fit_to=PROSE)
+    # The vocabulary differs a little from run to run. At 64 wide the fitted head then leaves some pieces next to the
+    # threshold, and agreement was .9978 to .9999; at 128 it tells marks from other pieces, as trained heads do.
+    path = checkpoint(n_layers=n_layers, n_labels=111, hidden_width=128, fit_to=PROSE)
     text = long_text(2500)
     found, expected = char_probs(make_pipeline(path), text), reference_of(path).predict_proba(text, stride=64)
+    assert np.abs(found - expected).max() < 0.1
     assert ((found > 0.25) == (expected > 0.25)).mean() >= 0.999
     assert 0.01 < (expected > 0.25).mean() < 0.1
 
