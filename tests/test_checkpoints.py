@@ -154,12 +154,13 @@ def test_boundaries_of_long_texts_are_those_of_the_reference(checkpoint, n_layer
 
 @pytest.mark.parametrize("lookahead", [48, None])
 def test_boundaries_of_long_texts_do_not_depend_on_windows(checkpoint, lookahead):
-    path = checkpoint(lookahead=lookahead, hidden_width=64, fit_to=PROSE)
+    path = checkpoint(lookahead=lookahead, hidden_width=128, fit_to=PROSE)
     text = long_text(1200)
-    expected = char_probs(make_pipeline(path), text) > 0.25
-    found = char_probs(make_pipeline(path, window=200, lookback=60, batch_pieces=500), text) > 0.25
-    assert (found == expected).mean() >= 0.999
-    assert 0.01 < expected.mean() < 0.1
+    expected = char_probs(make_pipeline(path), text)
+    found = char_probs(make_pipeline(path, window=200, lookback=60, batch_pieces=500), text)
+    assert ((found > 0.25) == (expected > 0.25)).mean() >= 0.999
+    assert np.abs(found - expected).max() < 0.1
+    assert 0.01 < (expected > 0.25).mean() < 0.1
 
 
 def long_text(n):
@@ -168,7 +169,7 @@ def long_text(n):
 
 
 def test_int8_keeps_the_boundaries(checkpoint):
-    path = checkpoint(n_layers=3, hidden_width=64, fit_to=PROSE)
+    path = checkpoint(n_layers=3, hidden_width=128, fit_to=PROSE)
     exact, rounded = (char_probs(make_pipeline(path, dtype=dtype), PROSE) for dtype in ("float32", "int8"))
     assert ((exact > 0.25) == (rounded > 0.25)).mean() >= 0.995
     assert 0 < np.abs(exact - rounded).max() < 0.2
