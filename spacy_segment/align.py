@@ -88,9 +88,12 @@ def sent_start_offsets(doc: Doc) -> Ints1d:
 def boundaries_of(pieces: PieceStates) -> Boundaries:
     """Read boundaries off the logits of pieces: a sentence that ends with a piece starts at the next one.
 
-    Pieces that start at one and the same character (several pieces of one sign) are pooled by their maximum.
+    What follows a piece is the first one that starts where it ends, or later. Pieces that are followed by the same one
+    (several pieces of one sign) are pooled by their maximum.
     """
-    return _pool(pieces.starts[1:], np.asarray(pieces.states)[:-1, 0])
+    following = np.searchsorted(pieces.starts, pieces.ends)
+    counts = following < len(pieces.starts)
+    return _pool(pieces.starts[following[counts]], np.asarray(pieces.states)[counts, 0])
 
 
 def move_to_tokens(doc: Doc, boundaries: Boundaries, *, split: bool | str) -> Boundaries:

@@ -42,6 +42,8 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG301 = "The weights do not fit the model. {problems}"
     SEG302 = "The model has no weights yet. Call nlp.initialize() or load a trained pipeline."
     SEG310 = "Cannot load the encoder '{name}': {reason}. Give a directory with config.json, model.safetensors and tokenizer.json, or a name on the hub."
+    SEG311 = "The weights of '{name}', a directory of this machine, were never read, so a saved pipeline would lack them. Call nlp.initialize() before saving, or run: python -m spacy segment-import."
+    SEG312 = "'{path}' exists. Give a directory that does not, or delete it."
     SEG330 = "Cannot read the adapter: {reason}. Expected a file that segment-adapt or a pipeline with adapters wrote."
     SEG331 = "The adapter was made for another base model: its matrices do not belong to these weights. Load the pipeline that it was made with, or adapt this one anew."
 

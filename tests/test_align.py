@@ -64,7 +64,7 @@ def test_boundaries_of_pools_pieces_of_one_character_by_maximum():
     logits = np.asarray([[1.0], [5.0], [2.0], [9.0]])
     found = boundaries_of(PieceStates(logits, np.asarray([0, 3, 3, 6]), np.asarray([2, 4, 4, 8])))
     assert found.offsets.tolist() == [3, 6]
-    assert found.logits.tolist() == [5.0, 2.0]
+    assert found.logits.tolist() == [1.0, 5.0]
 
 
 def test_boundaries_of_nothing():

@@ -7,12 +7,12 @@ import pytest
 import spacy
 from conftest import make_tiny
 from small_corpus import write_corpus
+from smoke import SENTENCES, TOPICS
 from spacy.cli._util import app
 from spacy.tokens import DocBin
 from test_project import ROOT
 from typer.testing import CliRunner
 
-from smoke import SENTENCES, TOPICS
 from spacy_segment.training.topic_readers import TopicCorpus
 
 RUNNER = CliRunner()

@@ -15,6 +15,7 @@ from wasabi import msg
 from ..training.formats import find_files, read_records
 from .benchmark import benchmark_app
 from .peers import splitter_version
+from .reference import DTYPES, compare, workloads
 from .segment import load_pipeline
 
 
@@ -25,6 +26,13 @@ def speed_cli(
     size: int = typer.Option(500_000, help="Characters of every file, repeated if it is shorter"),
     long: int = typer.Option(5_000_000, help="Characters of the one long text that memory is measured on"),
     runs: int = typer.Option(5, help="Timed runs after one that is not"),
+    reference: bool = typer.Option(
+        False, "--reference", help="Instead, a random SaT checkpoint beside the package wtpsplit, in CPU time"
+    ),
+    scale: float = typer.Option(1.0, help="With --reference: part of its texts to take (all: 200,000 characters)"),
+    dtypes: str = typer.Option(",".join(DTYPES), help="With --reference: precisions of ours"),
+    n_layers: int = typer.Option(3, help="With --reference: layers"),
+    hidden_width: int = typer.Option(768, help="With --reference: width of the states"),
 ) -> None:
     """Characters per second through `nlp.pipe` (median, minimum and maximum), and the peak memory of a whole process."""
     try:
@@ -35,8 +43,16 @@ def speed_cli(
     import torch
 
     console = Console()
-    versions = ", ".join(f"{name} {splitter_version(name)}" for name in ("spacy-segment", "spacy", "torch"))
+    names = ("spacy-segment", "spacy", "torch", *(["transformers", "wtpsplit"] if reference else []))
+    versions = ", ".join(f"{name} {splitter_version(name)}" for name in names)
     console.print(f"Python {platform.python_version()}, {versions}, {torch.get_num_threads()} threads")
+    if reference:
+        groups = workloads([record for path in files for record in read_records(path)], scale)
+        try:
+            compare(groups, dtypes=dtypes.split(","), n_layers=n_layers, hidden_width=hidden_width)
+        except (ValueError, ImportError) as error:
+            msg.fail(" ".join(str(error).split()), exits=1)
+        return
     table = Table("texts", "documents", "characters", "characters/s (median)", "min", "max")
     for path, docs in texts.items():
         rates = measure_speed(model, docs, runs)

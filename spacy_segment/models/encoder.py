@@ -1,73 +1,87 @@
-"""Any Hugging Face encoder as a thinc model. The one place that calls Hugging Face: local first, offline safe."""
+"""Any Hugging Face encoder as a thinc model: Docs -> states of pieces of its own vocabulary."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import torch
 from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model
 from tokenizers import Tokenizer
 from torch import nn
 
 from ..errors import Errors
-from ..types import EncoderModel, Floats2d, Ints1d, PieceStates
+from ..text import code_points, is_kind
+from ..types import EncoderModel, Floats1d, Floats2d, Ints1d, PieceStates
+from .checkpoints import build_encoder, lookahead_per_layer, read_checkpoint
 from .pieces import PART, parts
 from .shim import TorchShim
-from .torch.lookahead import LimitedLookahead
+from .torch.lookahead import Shape
 from .windows import windows
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A window of one Doc: what the model reads and which of it counts (both in pieces of the Doc)."""
+    """A window of one Doc: what the model reads and which of it counts, both in pieces of the Doc."""
 
     doc: int
     read: slice
     keep: slice
-    inner: slice
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Length with a special piece on either side, and where what counts begins and ends."""
+        length = self.read.stop - self.read.start
+        return length + 2, self.keep.start - self.read.start + 1, self.keep.stop - self.read.start + 1
 
 
 def HFEncoder(
-    name: str,
+    name: str | None,
     *,
+    tokenizer: str | None = None,
     n_layers: int | None = None,
-    lookahead: int | None = 48,
+    lookahead: int | str | None = "auto",
     lookback: int = 128,
     window: int = 512,
     batch_pieces: int = 8192,
     dtype: str = "auto",
 ) -> EncoderModel:
-    """Any encoder of Hugging Face with a fast tokenizer: BERT, RoBERTa, XLM-R, ELECTRA, DeBERTa, MiniLM, ...
+    """Any encoder of Hugging Face with a fast tokenizer: BERT, RoBERTa, XLM-R, ELECTRA, DeBERTa, MiniLM, ..., and
+    published SaT checkpoints, whose boundary head is read with them.
 
-    name (str): Directory, or name on the hub. Read when the model is first needed; a saved pipeline carries weights,
-        configuration and tokenizer itself and never looks there again.
+    name (str or None): Directory, or name on the hub. Read when the model is first needed; a saved pipeline carries
+        weights, configuration and tokenizer itself and never looks there again. None: there is only what was saved.
+    tokenizer (str or None): The same of the tokenizer, if it is elsewhere.
     n_layers (int or None): Keep only the first so many layers.
-    lookahead (int or None): Pieces seen to the right in all, split over the layers; None for no limit.
-    lookback (int): Pieces of the window before that a window repeats.
+    lookahead (int, None or "auto"): Pieces seen to the right in all, split over the layers; None for no limit; "auto"
+        for what a SaT checkpoint says, and 48 for any other.
+    lookback (int): Pieces of the window before that a window repeats; of the window after as well, if there is no limit.
     window (int): Pieces read at once, the special ones included.
-    batch_pieces (int): Pieces computed at once, padding included.
-    dtype (str): "auto", "float32" or "bfloat16", see `TorchShim`.
+    batch_pieces (int): Pieces computed at once.
+    dtype (str): "auto", "float32", "bfloat16" or "int8", see `TorchShim`.
     RAISES (ValueError): SEG200; SEG310 when the encoder cannot be loaded.
     """
-    build = partial(_build, lookahead=lookahead)
+    if isinstance(lookahead, str) and lookahead != "auto":
+        raise ValueError(Errors.SEG200.format(name="lookahead", expected="a number, None or 'auto'", value=lookahead))
+    build = partial(build_encoder, lookahead=lookahead)
     return Model(
         "hf_encoder",
         forward,
         init=init,
         dims={"nO": None},
-        shims=[HFShim(build, dtype=dtype, name=name, n_layers=n_layers)],
+        shims=[HFShim(build, dtype=dtype, name=name, tokenizer=tokenizer, n_layers=n_layers)],
         attrs={
             "reads_text": True,
             "window": window,
             "lookback": lookback,
-            "lookahead": 0 if lookahead is None else lookahead,
+            "lookahead": lookahead,
             "batch_pieces": batch_pieces,
             "dropout_rate": 0.0,
             "project": predict_projected,
+            "pretrained_head": pretrained_head,
         },
     )
 
@@ -75,17 +89,24 @@ def HFEncoder(
 class HFShim(TorchShim):
     """Adds the tokenizer and the place the weights come from, which is read when they are first needed."""
 
-    def __init__(self, build: Callable, *, dtype: str, name: str, n_layers: int | None) -> None:
+    def __init__(
+        self, build: Callable, *, dtype: str, name: str | None, tokenizer: str | None, n_layers: int | None
+    ) -> None:
         super().__init__(build, dtype=dtype)
         self.name = name
+        self.tokenizer_name = tokenizer
         self.n_layers = n_layers
+        self.head: tuple[Floats2d, Floats1d] | None = None
         self._tokenizer: Tokenizer | None = None
 
     @property
     def module(self) -> nn.Module:
-        if self._model is None:
-            load_pretrained(self)
-        return cast(nn.Module, self._model)
+        """RAISES (ValueError): SEG302, SEG310."""
+        if self._model is None and self.name is not None:
+            checkpoint = read_checkpoint(self.name, tokenizer=self.tokenizer_name, n_layers=self.n_layers)
+            self.restore(checkpoint.weights, checkpoint.meta)
+            self.head = checkpoint.head
+        return super().module
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -99,37 +120,23 @@ class HFShim(TorchShim):
     def restore(self, tensors: dict, meta: dict[str, Any]) -> None:
         super().restore(tensors, meta)
         self._tokenizer = None
+        self.head = None
 
-
-def load_pretrained(shim: HFShim) -> None:
-    """Read configuration, weights and tokenizer from a directory or the hub; no code of theirs is run.
-
-    RAISES (ValueError): SEG310.
-    """
-    from transformers import AutoConfig, AutoModel, AutoTokenizer
-
-    try:
-        config = AutoConfig.from_pretrained(shim.name, trust_remote_code=False)
-        if shim.n_layers is not None:
-            config.num_hidden_layers = shim.n_layers
-        encoder = AutoModel.from_pretrained(shim.name, config=config, trust_remote_code=False, use_safetensors=True)
-        fast = AutoTokenizer.from_pretrained(shim.name, trust_remote_code=False, use_fast=True)
-        tokenizer = fast.backend_tokenizer.to_str()
-    except (OSError, ValueError, AttributeError, ImportError) as error:
-        raise ValueError(Errors.SEG310.format(name=Path(shim.name).name, reason=error)) from error
-    meta = {
-        "config": config.to_dict(),
-        "tokenizer": tokenizer,
-        "special": [fast.cls_token_id, fast.sep_token_id, fast.pad_token_id],
-    }
-    meta["config"].pop("_name_or_path", None)
-    shim.setup(meta)
-    cast(LimitedLookahead, shim.module).encoder.load_state_dict(encoder.state_dict())
+    def to_bytes(self) -> bytes:
+        """RAISES (ValueError): SEG311 if a directory of this machine was given and not read: a saved pipeline would need it."""
+        if self._model is None and self.name is not None and Path(self.name).is_dir():
+            raise ValueError(Errors.SEG311.format(name=Path(self.name).name))
+        return super().to_bytes()
 
 
 def init(model: EncoderModel, X: Any = None, Y: Any = None) -> None:
     """Load the weights, unless there are some."""
     model.set_dim("nO", _shim(model).module.encoder.config.hidden_size)
+
+
+def pretrained_head(model: EncoderModel) -> tuple[Floats2d, Floats1d] | None:
+    """RETURNS (tuple or None): Weights (1, hidden_width) and bias (1,) of the boundary that came with the encoder."""
+    return _shim(model).head
 
 
 def forward(
@@ -144,16 +151,12 @@ def forward(
     backprops = []
     for batch in _batches(model, pieces):
         output, backprop = shim.begin_update(_inputs(shim, pieces, batch))
-        for row, segment in zip(output.detach().float().cpu().numpy(), batch, strict=True):
-            states[segment.doc][segment.keep] = row[1:][segment.inner]
-        backprops.append((batch, output.shape, backprop))
+        _scatter(states, batch, output.detach().float().cpu().numpy())
+        backprops.append((batch, backprop))
 
     def backprop_all(d_states: list[PieceStates]) -> list[Doc]:
-        for batch, shape, backprop in backprops:
-            d_output = np.zeros(shape, dtype=np.float32)
-            for row, segment in zip(d_output, batch, strict=True):
-                row[1:][segment.inner] = d_states[segment.doc].states[segment.keep]
-            backprop(d_output)
+        for batch, backprop in backprops:
+            backprop(np.concatenate([d_states[segment.doc].states[segment.keep] for segment in batch]))
         return docs
 
     return [PieceStates(s, starts, ends) for s, (_, starts, ends) in zip(states, pieces, strict=True)], backprop_all
@@ -169,68 +172,71 @@ def predict_projected(
     results = [np.zeros((len(starts), width), dtype=np.float32) for _, starts, _ in pieces]
     for batch in _batches(model, pieces):
         output = shim.predict(_inputs(shim, pieces, batch)).float().cpu().numpy()
-        for row, segment in zip(output, batch, strict=True):
-            results[segment.doc][segment.keep] = project(model.ops.asarray2f(row[1:][segment.inner]))
+        _scatter(results, batch, model.ops.to_numpy(project(model.ops.asarray2f(output))))
     return [
         PieceStates(model.ops.asarray2f(r), starts, ends) for r, (_, starts, ends) in zip(results, pieces, strict=True)
     ]
 
 
 def _batches(model: EncoderModel, pieces: list[tuple[Ints1d, Ints1d, Ints1d]]) -> Iterator[list[Segment]]:
-    """Windows of all Docs, sorted by length and packed under a budget of pieces, padding included."""
+    """Windows of all Docs, sorted by shape and packed under a budget of pieces."""
+    shim, lookback = _shim(model), model.attrs["lookback"]
+    limits = lookahead_per_layer(shim.meta["config"], model.attrs["lookahead"])
     segments = [
-        Segment(i, slice(w.start, w.stop), slice(w.keep_start, w.keep_stop), w.inner)
+        Segment(i, slice(w.start, w.stop), slice(w.keep_start, w.keep_stop))
         for i, (ids, _, _) in enumerate(pieces)
         for w in windows(
             len(ids),
             size=model.attrs["window"] - 2,
-            lookback=model.attrs["lookback"],
-            lookahead=model.attrs["lookahead"],
+            lookback=lookback,
+            lookahead=lookback if limits is None else sum(limits),
         )
     ]
-    segments.sort(key=lambda s: s.read.stop - s.read.start, reverse=True)
-    while segments:
-        longest = segments[0].read.stop - segments[0].read.start + 2
-        n = max(1, model.attrs["batch_pieces"] // longest)
-        yield segments[:n]
-        segments = segments[n:]
+    batch: list[Segment] = []
+    size = 0
+    for segment in sorted(segments, key=lambda s: s.shape, reverse=True):
+        if batch and size + segment.shape[0] > model.attrs["batch_pieces"]:
+            yield batch
+            batch, size = [], 0
+        batch.append(segment)
+        size += segment.shape[0]
+    if batch:
+        yield batch
 
 
 def _inputs(shim: HFShim, pieces: list[tuple[Ints1d, Ints1d, Ints1d]], batch: list[Segment]) -> ArgsKwargs:
-    begin, end, pad = shim.meta["special"]
-    lengths = np.asarray([s.read.stop - s.read.start + 2 for s in batch])
-    ids = np.full((len(batch), lengths.max()), pad, dtype=np.int64)
-    for row, segment, length in zip(ids, batch, lengths, strict=True):
-        row[0], row[length - 1] = begin, end
-        row[1 : length - 1] = pieces[segment.doc][0][segment.read]
-    return ArgsKwargs((shim.tensor(ids), shim.tensor(lengths)), {})
+    begin, end, _ = shim.meta["special"]
+    ids = np.concatenate([x for s in batch for x in ([begin], pieces[s.doc][0][s.read], [end])])
+    shapes = [Shape(len(list(same)), *shape) for shape, same in groupby(batch, key=lambda s: s.shape)]
+    return ArgsKwargs((shim.tensor(ids), shapes), {})
+
+
+def _scatter(results: list[Floats2d], batch: list[Segment], rows: Floats2d) -> None:
+    """Put the rows of a batch, which stand behind each other, where they belong."""
+    start = 0
+    for segment in batch:
+        stop = start + segment.keep.stop - segment.keep.start
+        results[segment.doc][segment.keep] = rows[start:stop]
+        start = stop
 
 
 def _tokenize(tokenizer: Tokenizer, text: str) -> tuple[Ints1d, Ints1d, Ints1d]:
-    """Ids, starts and ends of the pieces of a text; pieces without characters are left out."""
+    """Ids, starts and ends of the pieces of a text, white space at the start of a piece left out.
+
+    Pieces may share characters: one sign may be several pieces, and a vocabulary like that of XLM-R may put a piece
+    of no sign at all before a word. The model reads them all.
+    """
     columns = []
     for begin, end in parts(text, PART):
         encoding = tokenizer.encode(text[begin:end], add_special_tokens=False)
         offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2) + begin
         columns.append(np.column_stack([np.asarray(encoding.ids, dtype=np.int64), offsets]))
     ids, starts, ends = np.concatenate(columns).T
-    real = ends > starts
-    return ids[real], starts[real], ends[real]
-
-
-def _build(meta: dict[str, Any], *, lookahead: int | None) -> LimitedLookahead:
-    import transformers
-    from transformers import CONFIG_MAPPING, AutoModel
-
-    settings = {k: v for k, v in meta["config"].items() if k not in ("auto_map", "model_type", "transformers_version")}
-    # Drop-out of attention is not a layer that training could set: without this it would always be on.
-    settings |= {name: 0.0 for name in settings if "attention" in name and "drop" in name}
-    config = CONFIG_MAPPING[meta["config"]["model_type"]](**settings)
-    per_layer = None if lookahead is None else lookahead // config.num_hidden_layers
-    encoder = AutoModel.from_config(config, trust_remote_code=False).to(torch.float32)
-    return LimitedLookahead(
-        encoder, lookahead=per_layer, four_dimensional=int(transformers.__version__.split(".")[0]) >= 5
-    )
+    space = np.append(is_kind(code_points(text), "space"), False)
+    following = np.minimum.accumulate(np.where(space, len(text), np.arange(len(text) + 1))[::-1])[::-1]
+    ends = np.maximum.accumulate(ends)
+    starts = np.maximum.accumulate(np.minimum(following[starts], ends))
+    return ids, starts, ends
 
 
 def _shim(model: EncoderModel) -> HFShim:

@@ -23,7 +23,8 @@ def SaT(encoder: EncoderModel, *, n_marks: int = 0, pretrained: str | None = Non
 
     n_marks (int): Further columns for training only: which punctuation mark stood after the piece (soft-max;
         the first of them is "none"). 0 trains without this target.
-    pretrained (str or None): Name of weights inside the package to start from.
+    pretrained (str or None): Name of weights inside the package to start from. They are those of the small encoder; an
+        encoder that brings its own weights keeps them.
     RAISES (ValueError): SEG201, SEG301.
 
     Shape: list of Docs -> list of PieceStates with states (n_pieces, 1 + n_marks) in training, at least column 0 of
@@ -31,7 +32,7 @@ def SaT(encoder: EncoderModel, *, n_marks: int = 0, pretrained: str | None = Non
     """
     head = Linear(nO=1 + n_marks, nI=encoder.maybe_get_dim("nO"), init_W=_zeros)
     model: SentenceModel = Model("sat", forward, init=init, layers=[encoder, head], attrs={"n_marks": n_marks})
-    if pretrained is not None:
+    if pretrained is not None and "pretrained_head" not in encoder.attrs:
         load_weights(model, pretrained_path(pretrained).read_bytes())
     return model
 
@@ -40,6 +41,8 @@ def forward(
     model: SentenceModel, docs: list[Doc], is_train: bool
 ) -> tuple[list[PieceStates], Callable[[list[Floats2d]], list[Doc]]]:
     encoder, head = model.layers
+    if not head.has_param("W"):
+        init(model)
     if not is_train and "project" in encoder.attrs:
         return encoder.attrs["project"](encoder, docs, _boundary_projection(head)), lambda d_logits: docs
     if active_adapter() is not None:
@@ -69,12 +72,17 @@ def _boundary_projection(head: Model[Floats2d, Floats2d]) -> Callable[[Floats2d]
 
 
 def init(model: SentenceModel, X: Any = None, Y: Any = None) -> None:
-    """Give fresh weights to whatever has none."""
+    """Give fresh weights to whatever has none; a checkpoint may bring those of the boundary."""
     encoder, head = model.layers
     encoder.initialize(X=X)
     head.set_dim("nI", encoder.get_dim("nO"))
     if not head.has_param("W"):
         head.initialize()
+        found = encoder.attrs.get("pretrained_head", lambda encoder: None)(encoder)
+        for name, values in zip(("W", "b"), found or (), strict=False):
+            weights = model.ops.to_numpy(head.get_param(name)).copy()
+            weights[:1] = values
+            head.set_param(name, model.ops.asarray(weights))
 
 
 def weights_to_bytes(model: SentenceModel) -> bytes:

@@ -1,7 +1,9 @@
 """A torch module inside a thinc model: our own precision, device and serialisation."""
 
 import contextlib
+import copy
 import os
+import warnings
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -19,7 +21,7 @@ from ..errors import Errors
 from . import serialize
 from .torch.low_rank import changed_weights
 
-DTYPES = ("auto", "float32", "bfloat16")
+DTYPES = ("auto", "float32", "bfloat16", "int8")
 # Adapters whose changed matrices are kept, for texts of several kinds in turn.
 KEPT_ADAPTERS = 4
 
@@ -29,7 +31,8 @@ class TorchShim(PyTorchShim):
 
     build (Callable): Makes the module from the meta data; picklable.
     dtype (str): "float32"; "bfloat16" (weights stay float32, products are bfloat16); "auto": bfloat16
-        where the processor multiplies it natively.
+        where the processor multiplies it natively; "int8": in prediction on a CPU, weights are rounded to 8 bits once
+        and the inputs of every product as they come. What is saved and trained is float32 all the same.
     """
 
     def __init__(self, build: Callable[[dict[str, Any]], nn.Module], *, dtype: str) -> None:
@@ -40,6 +43,7 @@ class TorchShim(PyTorchShim):
         self.dtype = dtype
         self.meta: dict[str, Any] = {}
         self._changed: list[tuple[Adapter, dict[str, Tensor]]] = []
+        self._quantized: nn.Module | None = None
         _prepare_forks()
 
     @property
@@ -64,9 +68,10 @@ class TorchShim(PyTorchShim):
         return torch.as_tensor(array, device=self.device)
 
     def predict(self, inputs: ArgsKwargs) -> Any:
-        """Run the module; inside of `use_adapter`, with the matrices that the adapter changes."""
-        module = self.module.eval()
+        """Run the module; inside of `use_adapter`, with the matrices that the adapter changes (and these are not of 8 bits)."""
         adapter = active_adapter()
+        is_small = self.dtype == "int8" and self.device.type == "cpu" and adapter is None
+        module = (self.quantized if is_small else self.module).eval()
         with torch.inference_mode(), self.autocast():
             if adapter is None:
                 return module(*inputs.args, **inputs.kwargs)
@@ -82,8 +87,16 @@ class TorchShim(PyTorchShim):
         return weights
 
     def forget_changes(self) -> None:
-        """To be called when the weights change."""
+        """To be called when the weights change: what was made of them is no longer theirs."""
         self._changed = []
+        self._quantized = None
+
+    @property
+    def quantized(self) -> nn.Module:
+        """A copy of the module with linear layers of 8 bits, made anew after every update."""
+        if self._quantized is None:
+            self._quantized = quantize_linear(self.module)
+        return self._quantized
 
     def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable[[Any], None]]:
         self.forget_changes()
@@ -147,6 +160,14 @@ class VocabularyShim(TorchShim):
     def restore(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
         super().restore(tensors, meta)
         self._tokenizer = None
+
+
+def quantize_linear(module: nn.Module) -> nn.Module:
+    """RETURNS (Module): A copy whose linear layers multiply in 8 bits; the rest shares its weights with the original."""
+    same = copy.deepcopy(module, {id(weights): weights for weights in module.parameters()})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is to move to another package some day
+        return torch.ao.quantization.quantize_dynamic(same, {nn.Linear}, dtype=torch.qint8, inplace=True)
 
 
 @cache

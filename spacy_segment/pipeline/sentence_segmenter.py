@@ -25,6 +25,7 @@ from ..text import newlines_before
 from ..types import BOUNDARY_PROBS, INNER_PROBS, Boundaries, Floats2d, Ints1d, PieceStates, SentenceModel
 from .doc_adapter import doc_adapter, install_extension
 from .settings import DEFAULTS, check_settings
+from .sources import forget_directories, remember_pipeline
 
 default_model_config = """
 [model]
@@ -82,7 +83,9 @@ def make_sentence_segmenter(
         mark_weight=mark_weight,
         adapter=adapter,
     )
-    return SentenceSegmenter(nlp.vocab, model, name, scorer=scorer, **settings)
+    component = SentenceSegmenter(nlp.vocab, model, name, scorer=scorer, **settings)
+    remember_pipeline(component, nlp)
+    return component
 
 
 class SentenceSegmenter(TrainablePipe):
@@ -173,6 +176,7 @@ class SentenceSegmenter(TrainablePipe):
                 batches = _batches([docs[i] for i in members], BATCH_CHARACTERS)
                 found = [boundaries_of(logits) for batch in batches for logits in self.model.predict(batch)]
             results.update(zip(members, found, strict=True))
+        forget_directories(self)
         return [results[i] for i in range(len(docs))]
 
     def _adapter_name(self, doc: Doc) -> str | None:
@@ -283,6 +287,7 @@ class SentenceSegmenter(TrainablePipe):
         if vocabulary is not None and not encoder.shims[0].is_built:
             encoder.attrs["set_vocabulary"](encoder, vocabulary)
         self.model.initialize(X=[example.reference for example in islice(get_examples(), SAMPLE)])
+        forget_directories(self)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         data = srsly.msgpack_loads(super().to_bytes(exclude=exclude))

@@ -19,6 +19,7 @@ from ..scorers import topic_score
 from ..topics import NO_LABEL, Units, find_units, sents_of, topics_of
 from ..types import Bools1d, Floats1d, Ints1d, TopicGold, TopicLogits, TopicModel
 from .settings import TOPIC_DEFAULTS, check_topic_settings
+from .sources import forget_directories, remember_pipeline
 
 default_model_config = """
 [model]
@@ -83,7 +84,9 @@ def make_topic_segmenter(
         overwrite=overwrite,
         store_probs=store_probs,
     )
-    return TopicSegmenter(nlp.vocab, model, name, scorer=scorer, **settings)
+    component = TopicSegmenter(nlp.vocab, model, name, scorer=scorer, **settings)
+    remember_pipeline(component, nlp)
+    return component
 
 
 class TopicSegmenter(TrainablePipe):
@@ -146,7 +149,9 @@ class TopicSegmenter(TrainablePipe):
         docs = list(docs)
         self._check_sents(docs)
         self._tell_model()
-        return self.model.predict(docs)
+        logits = self.model.predict(docs)
+        forget_directories(self)
+        return logits
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[TopicLogits]) -> None:
         """Decide on boundaries and labels, and write the spans.
@@ -331,6 +336,7 @@ class TopicSegmenter(TrainablePipe):
             if names or not self.model.shims[0].is_built:
                 set_labels(self.model, (NO_LABEL, *names) if names else ())
         self.model.initialize(X=[example.reference for example in sample])
+        forget_directories(self)
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "TopicSegmenter":
         given = self.cfg["configured"]

@@ -1,39 +1,154 @@
-"""A stock Hugging Face encoder in which no piece sees further than a few pieces ahead."""
+"""A stock Hugging Face encoder over windows of pieces: no padding, and no piece sees further than a few pieces ahead.
+
+Windows of one shape stand behind each other in one flat run, so that every product is one for all of them and nothing
+is padded. Only attention tells windows apart: one call per shape, with a corner of one mask that all share.
+
+    run      < a a a a a a > < b b b b b b > < c c c >      "<", ">" = special pieces
+    shapes   2 windows of 8, of which 1...7 count           1 window of 5, of which 1...4 count
+"""
+
+from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+# Encoders whose layers are those of BERT; the second group counts positions from behind the pad piece.
+BERT_LIKE = ("bert", "electra")
+ROBERTA_LIKE = ("roberta", "xlm-roberta", "camembert")
+# Queries that attend at once where look-ahead is limited.
+BLOCK = 128
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Some windows of the same length, of which the same part counts.
+
+    n (int): How many. length (int): Pieces of each, the special ones included. first, last (int): The part that counts.
+    """
+
+    n: int
+    length: int
+    first: int
+    last: int
 
 
 class LimitedLookahead(nn.Module):
-    """Gives every layer the mask "key j is real and j <= i + lookahead".
+    """Gives every layer the mask "j <= i + its look-ahead".
 
     encoder (nn.Module): Takes `input_ids` and `attention_mask`, gives `last_hidden_state`.
-    lookahead (int or None): Pieces seen to the right by one layer; None for no limit.
+    lookahead (list of int or None): Pieces seen to the right by each layer; None for no limit. The same for all, unless
+        the encoder is built like BERT.
     four_dimensional (bool): Whether the encoder takes the mask as (batch, 1, query, key) to be added to the scores
         (transformers 5) or as (batch, query, key) of 0 and 1 (before).
 
     Frohmann et al. (2024), section 3.1 (limited look-ahead).
 
-    Shape: ids (batch, length), lengths (batch,) -> (batch, length, hidden_width)
+    Shape: ids (n,), the windows of all shapes behind each other -> (n_counting, hidden_width), in the same order
     """
 
-    def __init__(self, encoder: nn.Module, *, lookahead: int | None, four_dimensional: bool) -> None:
+    def __init__(self, encoder: nn.Module, *, lookahead: list[int] | None, four_dimensional: bool) -> None:
         super().__init__()
         self.encoder = encoder
         self.lookahead = lookahead
         self.four_dimensional = four_dimensional
+        self.packs = is_packable(encoder)
+        self.masks: dict[int, Tensor] = {}
 
-    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
-        place = torch.arange(ids.shape[1], device=ids.device)
-        real = place[None, :] < lengths[:, None]
-        mask: Tensor = real.long()
+    def forward(self, ids: Tensor, shapes: list[Shape]) -> Tensor:
+        if self.packs:
+            return self.forward_packed(ids, shapes)
+        windows = _split(ids, shapes, lambda shape: shape.length)
+        states = [self.forward_stock(rows, shape) for rows, shape in zip(windows, shapes, strict=True)]
+        return torch.cat([_counting(x, shape) for x, shape in zip(states, shapes, strict=True)])
+
+    def forward_stock(self, ids: Tensor, shape: Shape) -> Tensor:
+        """Windows of one shape through the encoder's own code, (n, length) -> (n, length, hidden_width)."""
+        mask = torch.ones_like(ids)
         if self.lookahead is not None:
-            near = place[None, :] <= place[:, None] + self.lookahead
-            allowed = real[:, None, :] & near[None]
-            if self.four_dimensional:
-                dtype = next(self.encoder.parameters()).dtype
-                mask = torch.zeros(allowed.shape, dtype=dtype, device=ids.device)
-                mask = mask.masked_fill(~allowed, torch.finfo(dtype).min)[:, None]
-            else:
-                mask = allowed.long()
+            allowed = self.mask(self.lookahead[0], shape.length).expand(shape.n, -1, -1)
+            mask = allowed[:, None] if self.four_dimensional else (allowed == 0).long()
         return self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+
+    def forward_packed(self, ids: Tensor, shapes: list[Shape]) -> Tensor:
+        """All shapes at once through layers like those of BERT. The last one computes only what counts."""
+        encoder = self.encoder
+        places = torch.cat([self.places(rows).flatten() for rows in _split(ids, shapes, lambda shape: shape.length)])
+        types = torch.zeros_like(ids)
+        x = encoder.embeddings(input_ids=ids[None], position_ids=places[None], token_type_ids=types[None])[0]
+        if hasattr(encoder, "embeddings_project"):
+            x = encoder.embeddings_project(x)
+        whole = [Shape(shape.n, shape.length, 0, shape.length) for shape in shapes]
+        layers = encoder.encoder.layer
+        for i, layer in enumerate(layers):
+            wanted = shapes if i == len(layers) - 1 else whole
+            x = self.layer(layer, x, wanted, None if self.lookahead is None else self.lookahead[i])
+        return x
+
+    def layer(self, layer: nn.Module, x: Tensor, shapes: list[Shape], lookahead: int | None) -> Tensor:
+        attention = layer.attention.self
+        windows = _split(x, shapes, lambda shape: shape.length)
+        asking = torch.cat([_counting(rows, shape) for rows, shape in zip(windows, shapes, strict=True)])
+        queries = _split(attention.query(asking), shapes, lambda shape: shape.last - shape.first)
+        keys = _split(attention.key(x), shapes, lambda shape: shape.length)
+        values = _split(attention.value(x), shapes, lambda shape: shape.length)
+        heads = (attention.num_attention_heads, attention.attention_head_size)
+        context = []
+        for shape, q, k, v in zip(shapes, queries, keys, values, strict=True):
+            q, k, v = (rows.unflatten(-1, heads).transpose(1, 2) for rows in (q, k, v))
+            context.append(self.attend(q, k, v, shape, lookahead).transpose(1, 2).flatten(2).flatten(0, 1))
+        x = layer.attention.output(torch.cat(context), asking)
+        return layer.output(layer.intermediate(x), x)
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, shape: Shape, lookahead: int | None) -> Tensor:
+        """Attention block by block of queries, each over the keys it may see: with a limit about half of them are hidden.
+
+        Shape: q (n, n_heads, last - first, head_width), k and v (n, n_heads, length, head_width) -> as q
+        """
+        if lookahead is None:
+            return F.scaled_dot_product_attention(q, k, v)
+        mask = self.mask(lookahead, shape.length).to(q.dtype)
+        blocks = []
+        for start in range(shape.first, shape.last, BLOCK):
+            stop = min(start + BLOCK, shape.last)
+            seen = min(stop + lookahead, shape.length)
+            asking = q[:, :, start - shape.first : stop - shape.first]
+            hidden = mask[start:stop, :seen]
+            blocks.append(F.scaled_dot_product_attention(asking, k[:, :, :seen], v[:, :, :seen], attn_mask=hidden))
+        return torch.cat(blocks, dim=2)
+
+    def mask(self, lookahead: int, length: int) -> Tensor:
+        """What is added to the scores, (length, length): a corner of one mask for all lengths."""
+        mask = self.masks.get(lookahead)
+        device = next(self.encoder.parameters()).device
+        if mask is None or len(mask) < length or mask.device != device:
+            with torch.inference_mode(False):
+                hidden = torch.ones(length, length, dtype=torch.bool, device=device).triu(lookahead + 1)
+                mask = torch.zeros(length, length, device=device).masked_fill(hidden, torch.finfo(torch.float32).min)
+            self.masks[lookahead] = mask
+        return mask[:length, :length]
+
+    def places(self, ids: Tensor) -> Tensor:
+        """Rows of the position embeddings, same shape."""
+        if self.encoder.config.model_type in BERT_LIKE:
+            return torch.arange(ids.shape[1], device=ids.device).expand_as(ids)
+        pad = self.encoder.config.pad_token_id
+        real = ids != pad
+        return real.cumsum(1) * real + pad
+
+
+def is_packable(encoder: nn.Module) -> bool:
+    """Whether an encoder has the layers of BERT and nothing that looks at distances."""
+    config = encoder.config
+    kind = getattr(config, "position_embedding_type", "absolute")
+    return config.model_type in BERT_LIKE + ROBERTA_LIKE and kind == "absolute"
+
+
+def _split(x: Tensor, shapes: list[Shape], length) -> list[Tensor]:
+    """A flat run as one (n, length, ...) view per shape."""
+    sizes = [shape.n * length(shape) for shape in shapes]
+    return [rows.unflatten(0, (s.n, length(s))) for rows, s in zip(x.split(sizes), shapes, strict=True)]
+
+
+def _counting(rows: Tensor, shape: Shape) -> Tensor:
+    return rows[:, shape.first : shape.last].flatten(0, 1)

@@ -1,0 +1,80 @@
+"""`python -m spacy segment-import`: a SaT checkpoint becomes a pipeline directory that loads offline."""
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import spacy
+import typer
+from spacy.cli._util import app
+from spacy.language import Language
+from wasabi import msg
+
+from ..errors import Errors
+
+
+@app.command("segment-import")
+def import_cli(
+    checkpoint: str = typer.Argument(..., help="Directory (or name on the hub) with config.json and model.safetensors"),
+    output: Path = typer.Argument(..., help="Directory to write the pipeline to; must not exist"),
+    tokenizer: str | None = typer.Option(None, help="The same of the tokenizer, if it is not with the checkpoint"),
+    lang: str = typer.Option("xx", "--lang", "-l", help="Language of the pipeline's tokenizer"),
+    threshold: float | None = typer.Option(None, help="Instead of the threshold of the checkpoint's kind"),
+    dtype: str = typer.Option("auto", help="auto, float32, bfloat16 or int8; can be changed when loading"),
+) -> None:
+    """Turn a Segment-any-Text checkpoint into a spaCy pipeline."""
+    try:
+        nlp = make_pipeline(checkpoint, tokenizer=tokenizer, lang=lang, threshold=threshold, dtype=dtype)
+        save_pipeline(nlp, output)
+    except (ValueError, OSError, ImportError) as error:
+        msg.fail(" ".join(str(error).split()), exits=1)
+    found = nlp.get_pipe_config("sentence_segmenter")["threshold"]
+    msg.good(f"Wrote {output} (threshold {found}). Load it with spacy.load({str(output)!r}).")
+
+
+def make_pipeline(
+    checkpoint: str,
+    *,
+    tokenizer: str | None = None,
+    lang: str = "xx",
+    threshold: float | None = None,
+    dtype: str = "auto",
+) -> Language:
+    """A pipeline that splits as the checkpoint's own package does: newlines are spaces to it.
+
+    threshold (float or None): None takes the one that belongs to the checkpoint's labels and look-ahead.
+    RAISES (ValueError): SEG200, SEG310.
+    """
+    from ..models.checkpoints import THRESHOLDS, kind_of
+
+    if threshold is None:
+        threshold = THRESHOLDS[kind_of(checkpoint)]
+    encoder = {
+        "@architectures": "spacy_segment.HFEncoder.v1",
+        "name": checkpoint,
+        "tokenizer": tokenizer,
+        "dtype": dtype,
+    }
+    model = {"@architectures": "spacy_segment.SaT.v1", "n_marks": 0, "pretrained": None, "encoder": encoder}
+    nlp = spacy.blank(lang)
+    nlp.add_pipe("sentence_segmenter", config={"model": model, "threshold": threshold, "newlines": "ignore"})
+    nlp.initialize()
+    return nlp
+
+
+def save_pipeline(nlp: Language, output: Path) -> None:
+    """Write a pipeline beside its place and move it there: the directory appears whole or not at all.
+
+    RAISES (ValueError): SEG312 if there is something at its place.
+    """
+    if output.exists():
+        raise ValueError(Errors.SEG312.format(path=output))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
+    try:
+        nlp.to_disk(temporary)
+        temporary.chmod(0o755)
+        temporary.rename(output)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise

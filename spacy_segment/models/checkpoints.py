@@ -1,0 +1,138 @@
+"""Read an encoder from a directory or the hub. The one place that calls Hugging Face: local first, offline safe."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..errors import Errors
+from ..types import Floats1d, Floats2d
+from .torch.lookahead import ROBERTA_LIKE, LimitedLookahead
+
+# The format of published SaT checkpoints: XLM-R with a limit of look-ahead and a classifier, row 0 of which is "a newline
+# follows". transformers does not know it.
+SAT = "xlm-token"
+LIMITS = ("lookahead", "lookahead_split_layers")
+# Look-ahead, in pieces, of an encoder whose checkpoint says nothing of it.
+LOOKAHEAD = 48
+# Thresholds of the published models: of one label (trained on gold sentences), of many without and with the limit.
+THRESHOLDS = {"sm": 0.25, "unlimited": 0.01, "base": 0.025}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What was read: settings that rebuild the encoder, its weights, and the row of the head that is the boundary's."""
+
+    meta: dict[str, Any]
+    weights: dict[str, Tensor]
+    head: tuple[Floats2d, Floats1d] | None
+
+
+def read_checkpoint(name: str, *, tokenizer: str | None, n_layers: int | None) -> Checkpoint:
+    """Read configuration, weights and tokenizer; no code of theirs is run.
+
+    name (str): Directory, or name on the hub. tokenizer (str or None): The same of the tokenizer, if it is elsewhere.
+    RAISES (ValueError): SEG310, also for weights that are not all there.
+    """
+    from transformers import AutoModel, AutoTokenizer, XLMRobertaForTokenClassification, XLMRobertaTokenizerFast
+
+    try:
+        config, limits = _read_config(name)
+        if n_layers is not None:
+            config.num_hidden_layers = n_layers
+        is_sat = limits is not None
+        options: dict[str, Any] = {"config": config, "trust_remote_code": False, "use_safetensors": True}
+        read: Callable = AutoModel.from_pretrained
+        if is_sat:
+            read = XLMRobertaForTokenClassification.from_pretrained
+            options.pop("trust_remote_code")
+        elif config.model_type in ROBERTA_LIKE or config.model_type == "bert":
+            options["add_pooling_layer"] = False
+        model, found = read(name, output_loading_info=True, **options)
+        if found["missing_keys"]:
+            raise ValueError(f"its weights lack {', '.join(sorted(found['missing_keys']))}")
+        if is_sat:
+            fast = XLMRobertaTokenizerFast.from_pretrained(tokenizer or name)
+        else:
+            fast = AutoTokenizer.from_pretrained(tokenizer or name, trust_remote_code=False, use_fast=True)
+        pieces = fast.backend_tokenizer.to_str()
+    except (OSError, ValueError, TypeError, AttributeError, ImportError, RuntimeError) as error:
+        raise ValueError(Errors.SEG310.format(name=Path(name).name, reason=error)) from error
+    meta = {
+        "config": config.to_dict() | (limits or {}),
+        "tokenizer": pieces,
+        "special": [fast.cls_token_id, fast.sep_token_id, fast.pad_token_id],
+    }
+    meta["config"].pop("_name_or_path", None)
+    encoder = model.roberta if is_sat else model
+    weights = {f"encoder.{key}": value for key, value in encoder.state_dict().items()}
+    if not is_sat:
+        return Checkpoint(meta, weights, None)
+    head = [values.detach().numpy()[:1] for values in (model.classifier.weight, model.classifier.bias)]
+    return Checkpoint(meta, weights, (head[0], head[1]))
+
+
+def kind_of(name: str) -> str:
+    """RETURNS (str): Which key of THRESHOLDS a SaT checkpoint has, by its labels and look-ahead, never by its name.
+
+    RAISES (ValueError): SEG310 if there is no SaT checkpoint.
+    """
+    try:
+        config, limits = _read_config(name)
+        if limits is None:
+            raise ValueError(f"its model_type is {config.model_type!r}, expected {SAT!r}")
+    except (OSError, ValueError, TypeError) as error:
+        raise ValueError(Errors.SEG310.format(name=Path(name).name, reason=error)) from error
+    if config.num_labels == 1:
+        return "sm"
+    return "unlimited" if limits["lookahead"] is None else "base"
+
+
+def build_encoder(meta: dict[str, Any], *, lookahead: int | str | None) -> LimitedLookahead:
+    """An encoder with fresh weights.
+
+    lookahead (int, None or "auto"): Pieces seen to the right in all; "auto" for what the checkpoint says, or LOOKAHEAD.
+    """
+    import transformers
+    from transformers import CONFIG_MAPPING, AutoModel
+
+    left_out = ("auto_map", "model_type", "transformers_version", *LIMITS)
+    settings = {k: v for k, v in meta["config"].items() if k not in left_out}
+    # Drop-out of attention is not a layer that training could set: without this it would always be on.
+    settings |= {name: 0.0 for name in settings if "attention" in name and "drop" in name}
+    kind = meta["config"]["model_type"]
+    config = CONFIG_MAPPING[kind](**settings)
+    options = {"add_pooling_layer": False} if kind in ROBERTA_LIKE or kind == "bert" else {}
+    encoder: nn.Module = AutoModel.from_config(config, trust_remote_code=False, **options)
+    return LimitedLookahead(
+        encoder.float(),
+        lookahead=lookahead_per_layer(meta["config"], lookahead),
+        four_dimensional=int(transformers.__version__.split(".")[0]) >= 5,
+    )
+
+
+def lookahead_per_layer(config: dict[str, Any], lookahead: int | str | None) -> list[int] | None:
+    """Split the look-ahead over all layers, or, if the checkpoint says so, over the first ones; then the rest see none.
+
+    RETURNS (list of int or None): Pieces seen to the right by each layer; None for no limit.
+    """
+    total = config.get("lookahead", LOOKAHEAD) if lookahead == "auto" else lookahead
+    if total is None:
+        return None
+    n_layers = config["num_hidden_layers"]
+    n_seeing = min(config.get("lookahead_split_layers") or n_layers, n_layers)
+    return [total // n_seeing] * n_seeing + [0] * (n_layers - n_seeing)
+
+
+def _read_config(name: str) -> tuple[Any, dict[str, Any] | None]:
+    """RETURNS (tuple): The configuration, and for a SaT checkpoint the fields that transformers does not know."""
+    from transformers import AutoConfig, PretrainedConfig, XLMRobertaConfig
+
+    fields, _ = PretrainedConfig.get_config_dict(name)
+    if fields.get("model_type") != SAT:
+        return AutoConfig.from_pretrained(name, trust_remote_code=False), None
+    limits = {key: fields.pop(key, None) for key in LIMITS}
+    fields.pop("model_type")
+    return XLMRobertaConfig.from_dict(fields), limits
