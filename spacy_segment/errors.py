@@ -34,6 +34,7 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG300 = "Cannot read the model: {reason}. Expected a file or directory that this version of spacy_segment saved."
     SEG301 = "The weights do not fit the model. {problems}"
     SEG302 = "The model has no weights yet. Call nlp.initialize() or load a trained pipeline."
+    SEG303 = "Cannot save the model to '{path}': {reason}. What was there before is unchanged."
     SEG310 = "Cannot load the encoder '{name}': {reason}. Give a directory with config.json, model.safetensors and tokenizer.json, or a name on the hub."
 
     # Training

@@ -1,5 +1,7 @@
 """Any Hugging Face encoder as a thinc model. The one place that calls Hugging Face: local first, offline safe."""
 
+import inspect
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -15,10 +17,16 @@ from torch import nn
 
 from ..errors import Errors
 from ..types import EncoderModel, Floats2d, Ints1d, PieceStates
+from . import serialize
 from .pieces import PART, parts
-from .shim import TorchShim
+from .shim import TorchShim, check_vocabulary
 from .torch.lookahead import LimitedLookahead
 from .windows import windows
+
+# What values of a configuration may be, and how large its numbers.
+PLAIN = (bool, int, float, str, type(None), list, tuple, dict)
+LARGEST = 10_000_000
+MOST_LAYERS = 1000
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,14 @@ class HFShim(TorchShim):
         super().restore(tensors, meta)
         self._tokenizer = None
 
+    def check_meta(self, meta: dict[str, Any], n_tensors: int) -> None:
+        config = read_config(meta["config"])
+        if config.num_hidden_layers > n_tensors:
+            raise ValueError(f"it tells of {config.num_hidden_layers} layers, and there are {n_tensors} tensors")
+        check_vocabulary(Tokenizer.from_str(meta["tokenizer"]), config.vocab_size)
+        if any(not 0 <= number < config.vocab_size for number in meta["special"]):
+            raise ValueError(f"its special pieces {meta['special']} are not all in the vocabulary")
+
 
 def load_pretrained(shim: HFShim) -> None:
     """Read configuration, weights and tokenizer from a directory or the hub; no code of theirs is run.
@@ -109,22 +125,30 @@ def load_pretrained(shim: HFShim) -> None:
     from transformers import AutoConfig, AutoModel, AutoTokenizer
 
     try:
+        _check_directory(Path(shim.name))
         config = AutoConfig.from_pretrained(shim.name, trust_remote_code=False)
+        config = read_config(config.to_dict())
         if shim.n_layers is not None:
             config.num_hidden_layers = shim.n_layers
-        encoder = AutoModel.from_pretrained(shim.name, config=config, trust_remote_code=False, use_safetensors=True)
+        encoder, found = AutoModel.from_pretrained(
+            shim.name, config=config, trust_remote_code=False, use_safetensors=True, output_loading_info=True
+        )
+        missing = [name for name in found["missing_keys"] if "pooler" not in name]
+        if missing:
+            raise ValueError(f"its weights lack {', '.join(sorted(missing)[:5])}")
         fast = AutoTokenizer.from_pretrained(shim.name, trust_remote_code=False, use_fast=True)
-        tokenizer = fast.backend_tokenizer.to_str()
-    except (OSError, ValueError, AttributeError, ImportError) as error:
-        raise ValueError(Errors.SEG310.format(name=Path(shim.name).name, reason=error)) from error
-    meta = {
-        "config": config.to_dict(),
-        "tokenizer": tokenizer,
-        "special": [fast.cls_token_id, fast.sep_token_id, fast.pad_token_id],
-    }
-    meta["config"].pop("_name_or_path", None)
-    shim.setup(meta)
-    cast(LimitedLookahead, shim.module).encoder.load_state_dict(encoder.state_dict())
+        meta = {
+            "config": config.to_dict(),
+            "tokenizer": fast.backend_tokenizer.to_str(),
+            "special": [fast.cls_token_id, fast.sep_token_id, fast.pad_token_id],
+        }
+        meta["config"].pop("_name_or_path", None)
+        tensors = {f"encoder.{name}": tensor.float() for name, tensor in encoder.state_dict().items()}
+        serialize.check_finite(tensors)
+        shim.restore(tensors, meta)
+    except Exception as error:  # files of others, read by code of others: it may be any
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(Errors.SEG310.format(name=Path(shim.name).name, reason=reason)) from error
 
 
 def init(model: EncoderModel, X: Any = None, Y: Any = None) -> None:
@@ -218,14 +242,48 @@ def _tokenize(tokenizer: Tokenizer, text: str) -> tuple[Ints1d, Ints1d, Ints1d]:
     return ids[real], starts[real], ends[real]
 
 
-def _build(meta: dict[str, Any], *, lookahead: int | None) -> LimitedLookahead:
-    import transformers
-    from transformers import CONFIG_MAPPING, AutoModel
+def read_config(values: dict[str, Any]) -> Any:
+    """A configuration of transformers from values out of a file: of a text encoder, without anything that names code,
+    other models, or sizes out of all proportion.
 
-    settings = {k: v for k, v in meta["config"].items() if k not in ("auto_map", "model_type", "transformers_version")}
+    RAISES (ValueError): If it is not one.
+    """
+    from transformers import CONFIG_MAPPING
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+    kind = values.get("model_type")
+    if kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+        raise ValueError(f"{kind!r} is no text encoder that this version of transformers knows")
+    cls = CONFIG_MAPPING[kind]
+    known = set(inspect.signature(cls.__init__).parameters) - {"self", "kwargs"}
+    settings = {name: value for name, value in values.items() if name in known and isinstance(value, PLAIN)}
+    large = [name for name, value in settings.items() if isinstance(value, int | float) and abs(value) > LARGEST]
+    if large:
+        raise ValueError(f"its {large[0]} is {settings[large[0]]}, more than {LARGEST}")
     # Drop-out of attention is not a layer that training could set: without this it would always be on.
     settings |= {name: 0.0 for name in settings if "attention" in name and "drop" in name}
-    config = CONFIG_MAPPING[meta["config"]["model_type"]](**settings)
+    config = cls(**settings)
+    if not 0 < config.num_hidden_layers <= MOST_LAYERS:
+        raise ValueError(f"it tells of {config.num_hidden_layers} layers, and {MOST_LAYERS} are the most")
+    return config
+
+
+def _check_directory(path: Path) -> None:
+    """RAISES (ValueError): If files of a local directory would make transformers read files elsewhere."""
+    if (path / "adapter_config.json").exists():
+        raise ValueError("it is an adapter of another encoder")
+    index = path / "model.safetensors.index.json"
+    if index.is_file():
+        outside = [name for name in json.loads(index.read_text())["weight_map"].values() if Path(name).name != name]
+        if outside:
+            raise ValueError(f"its weights lie outside of it, at {outside[0]}")
+
+
+def _build(meta: dict[str, Any], *, lookahead: int | None) -> LimitedLookahead:
+    import transformers
+    from transformers import AutoModel
+
+    config = read_config(meta["config"])
     per_layer = None if lookahead is None else lookahead // config.num_hidden_layers
     encoder = AutoModel.from_config(config, trust_remote_code=False).to(torch.float32)
     return LimitedLookahead(

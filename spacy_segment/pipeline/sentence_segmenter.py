@@ -3,12 +3,10 @@
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
@@ -21,6 +19,7 @@ from ..loss import sentence_loss
 from ..scorers import sentence_score
 from ..text import newlines_before
 from ..types import Boundaries, Floats1d, Floats2d, Ints1d, PieceStates, SentenceModel
+from .base import Segmenter
 from .settings import DEFAULTS, check_settings
 
 default_model_config = """
@@ -81,7 +80,7 @@ def make_sentence_segmenter(
     return SentenceSegmenter(nlp.vocab, model, name, scorer=scorer, **settings)
 
 
-class SentenceSegmenter(TrainablePipe):
+class SentenceSegmenter(Segmenter):
     """Sets sentence starts on any text, with or without punctuation.
 
     threshold (float): A sentence starts where its probability is above this.
@@ -99,6 +98,9 @@ class SentenceSegmenter(TrainablePipe):
 
     Frohmann et al. (2024), Segment Any Text.
     """
+
+    defaults = DEFAULTS
+    check = staticmethod(check_settings)
 
     def __init__(
         self,
@@ -243,24 +245,6 @@ class SentenceSegmenter(TrainablePipe):
         if vocabulary is not None and not encoder.shims[0].is_built:
             encoder.attrs["set_vocabulary"](encoder, vocabulary)
         self.model.initialize(X=[example.reference for example in islice(get_examples(), SAMPLE)])
-
-    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "SentenceSegmenter":
-        given = self.cfg["configured"]
-        super().from_bytes(bytes_data, exclude=exclude)
-        return self._settle(given)
-
-    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "SentenceSegmenter":
-        given = self.cfg["configured"]
-        super().from_disk(path, exclude=exclude)
-        return self._settle(given)
-
-    def _settle(self, given: dict[str, Any]) -> "SentenceSegmenter":
-        """Settings given at load win over saved ones; a factory default does not count as given."""
-        saved = self.cfg["configured"]
-        changed = {key: value for key, value in given.items() if value not in (DEFAULTS[key], saved.get(key))}
-        self.cfg.update(changed)
-        check_settings(self.cfg)
-        return self
 
 
 def _batches(docs: list[Doc], n_characters: int) -> Iterator[list[Doc]]:
