@@ -251,7 +251,7 @@ def read_config(values: dict[str, Any]) -> Any:
     from transformers import CONFIG_MAPPING
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
-    kind = values.get("model_type")
+    kind = str(values.get("model_type"))
     if kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
         raise ValueError(f"{kind!r} is no text encoder that this version of transformers knows")
     cls = CONFIG_MAPPING[kind]

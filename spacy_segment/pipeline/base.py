@@ -1,6 +1,6 @@
 """What both components share: saving and loading that never leave half a model, and settings given at load."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -23,11 +23,11 @@ class Segmenter(TrainablePipe):
     """Base of the components.
 
     defaults (dict): Settings and the values they have if none are given.
-    check (Callable): Raises SEG200 for settings that cannot be.
+    check (staticmethod): Raises SEG200 for settings that cannot be.
     """
 
     defaults: ClassVar[dict[str, Any]]
-    check: ClassVar[Callable[[dict[str, Any]], None]]
+    check: ClassVar[staticmethod]
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Save. Every file appears whole or stays as it was.
@@ -90,7 +90,7 @@ class Segmenter(TrainablePipe):
         """Settings given at load win over saved ones; a factory default does not count as given."""
         saved = self.cfg["configured"]
         self.cfg.update({k: v for k, v in given.items() if v not in (self.defaults[k], saved.get(k))})
-        type(self).check(self.cfg)
+        self.check(self.cfg)
 
     def _tell_model(self) -> None:
         """Pass settings on that the model has to know."""
