@@ -98,7 +98,7 @@ for pipeline in (nlp, spacy.load(sys.argv[1])):
 def test_loading_and_predicting_use_no_network_and_no_cache(tmp_path):
     home = tmp_path / "home"
     home.mkdir()
-    names = ("HOME", "HF_HOME", "TMPDIR", "XDG_CACHE_HOME", "TRANSFORMERS_CACHE", "TORCH_HOME")
+    names = ("HOME", "HF_HOME", "XDG_CACHE_HOME", "TRANSFORMERS_CACHE", "TORCH_HOME")
     run = subprocess.run(
         [sys.executable, "-B", "-c", RUN, str(tmp_path / "model")],
         env={**os.environ, **dict.fromkeys(names, str(home)), "HF_HUB_OFFLINE": ""},
