@@ -18,6 +18,7 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG132 = "{path}, line {line}: {reason}. Expected UTF-8 text."
     SEG133 = "Cannot load the pipeline '{name}': {reason}"
     SEG134 = "The output format must be one of {formats}; 'spacy' needs --output FILE."
+    SEG135 = "Cannot write to '{path}': {reason}. A file that was there before is unchanged."
     SEG140 = "'{name}' needs sentence starts, and a Doc has none. Put a component that sets them before it: nlp.add_pipe('sentence_segmenter', before='{name}'), or 'sentencizer', 'senter', 'parser'."
     SEG141 = "{path}, record {record}: {reason}"
     SEG142 = "The sections of a gold Doc must tile it: they {problem}."

@@ -10,11 +10,11 @@ from time import perf_counter
 import typer
 from rich.console import Console
 from rich.table import Table
-from wasabi import msg
 
 from ..training.formats import find_files, read_records
 from .benchmark import benchmark_app
 from .peers import splitter_version
+from .reporting import reported
 from .segment import load_pipeline
 
 
@@ -27,11 +27,9 @@ def speed_cli(
     runs: int = typer.Option(5, help="Timed runs after one that is not"),
 ) -> None:
     """Characters per second through `nlp.pipe` (median, minimum and maximum), and the peak memory of a whole process."""
-    try:
+    with reported():
         files = find_files(data)
         texts = {path: _texts(path, size) for path in files}
-    except (ValueError, OSError) as error:
-        msg.fail(" ".join(str(error).split()), exits=1)
     import torch
 
     console = Console()

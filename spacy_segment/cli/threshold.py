@@ -8,7 +8,6 @@ import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
-from wasabi import msg
 
 from ..align import move_to_tokens, sent_start_offsets
 from ..metrics import PRF, count
@@ -16,6 +15,7 @@ from ..scorers import CONDITION, CORPUS
 from ..training.augmenters import conditions
 from ..training.readers import SentenceCorpus
 from .benchmark import benchmark_app
+from .reporting import reported
 from .segment import load_pipeline
 
 THRESHOLDS = [0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8]
@@ -28,10 +28,8 @@ def threshold_cli(
     limit: int = typer.Option(5000, help="Characters per corpus, 0 for all"),
 ) -> None:
     """Boundary F1 over thresholds (mean over folders of the mean over their corpora) under every condition."""
-    try:
+    with reported():
         scores = try_thresholds(load_pipeline(model, "xx", {}), data, limit)
-    except (ValueError, OSError) as error:
-        msg.fail(" ".join(str(error).split()), exits=1)
     table = Table(title="boundary F1 over folders (macro)")
     for column in ("threshold", *scores, "mean"):
         table.add_column(column, justify="right")
