@@ -1,5 +1,6 @@
 """Fixtures: a tiny random model, and texts of our own."""
 
+import os
 import resource
 import sys
 
@@ -14,7 +15,8 @@ from spacy_segment.align import reference_doc
 
 settings.register_profile("push", deadline=None, max_examples=100)
 settings.register_profile("nightly", deadline=None, max_examples=1000)
-settings.load_profile("push")
+settings.register_profile("quick", deadline=None, max_examples=15)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "push"))
 
 TEXTS = [
     ["The kettle is on.", "Nobody has put tea in the pot!", "Shall we wait?"],
