@@ -45,3 +45,4 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG403 = "'{name}' has a model without anything to train. Use spacy_segment.Coherence.v1, LocalContext.v1 or SameTopic.v1."
     SEG404 = "An Example has no gold topics in doc.spans['{key}']. Set them on the reference Doc, or read the corpus with spacy_segment.TopicCorpus.v1."
     SEG420 = "Cannot go on from the checkpoint '{path}': {reason}. Delete it to train from the start."
+    SEG421 = "Cannot write the checkpoint '{path}': {reason}. The one before is unchanged."

@@ -70,17 +70,20 @@ NAMED = {
 LANGUAGES = ["xx", "en", "de", "fr", "ar", "hi", "tr"]
 
 
-def both(lang):
-    """Both components, tiny. The threshold makes many boundaries, the better to find faults."""
-    nlp = make_tiny(lang, threshold=0.2)
-    nlp.add_pipe("topic_segmenter", source=make_topics(lang))
+def both(lang, source):
+    """Both components, shared, behind the tokenizer of a language."""
+    nlp = spacy.blank(lang)
+    for name in source.pipe_names:
+        nlp.add_pipe(name, source=source)
     return nlp
 
 
 @pytest.fixture(scope="module")
 def nlps():
     spacy.util.fix_random_seed(0)
-    return {lang: both(lang) for lang in LANGUAGES}
+    tiny = make_tiny(threshold=0.2)
+    tiny.add_pipe("topic_segmenter", source=make_topics("xx"))
+    return {lang: both(lang, tiny) for lang in LANGUAGES}
 
 
 @pytest.fixture(scope="module")

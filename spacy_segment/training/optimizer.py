@@ -105,12 +105,15 @@ class AdamW(Optimizer):
             self.save(self.checkpoint)
 
     def save(self, path: Path) -> None:
-        """Write weights, moments and the number of steps."""
+        """Write weights, moments and the number of steps. RAISES (OSError): SEG421."""
         arrays = {}
         for place, (key, weights) in enumerate(self.latest.items()):
             for name, array in zip(STATE, (weights, self.mom1[key], self.mom2[key]), strict=True):
                 arrays[f"{place}.{name}"] = np.ascontiguousarray(array)
-        write_atomically(path, save_tensors(arrays, {"steps": str(self.n_steps)}))
+        try:
+            write_atomically(path, save_tensors(arrays, {"steps": str(self.n_steps)}))
+        except OSError as error:
+            raise OSError(Errors.SEG421.format(path=path, reason=error)) from error
 
 
 def read_checkpoint(path: Path) -> tuple[int, dict[str, np.ndarray]]:
