@@ -14,6 +14,9 @@ from .errors import Errors
 from .text import code_points, is_kind
 from .types import Boundaries, Ints1d, PieceStates
 
+# Signs that join the consonant before them to the one after them (the linkers of rule GB9c, and those like them).
+LINKERS = (0x094D, 0x09CD, 0x0ACD, 0x0B4D, 0x0C4D, 0x0D4D, 0x1039, 0x17D2, 0x1A60, 0x1B44)
+
 
 def token_offsets(doc: Doc) -> tuple[Ints1d, Ints1d]:
     """Character offsets at which the tokens of a Doc start and end, trailing space left out.
@@ -126,7 +129,8 @@ def _pool(offsets: Ints1d, logits: np.ndarray) -> Boundaries:
 
 
 def _is_inside_grapheme(points: Ints1d, offsets: Ints1d) -> np.ndarray:
-    """Whether the character at each offset belongs to the one before it: marks, joiners, jamo, flags.
+    """Whether the character at each offset belongs to the one before it: marks, joiners, jamo, flags,
+    consonants joined to one another.
 
     Unicode Standard Annex 29, in its rules that matter between words; pairs of flags are never told apart.
     """
@@ -134,7 +138,8 @@ def _is_inside_grapheme(points: Ints1d, offsets: Ints1d) -> np.ndarray:
     before = points[np.maximum(offsets - 1, 0)]
     flag = (here >= 0x1F1E6) & (here <= 0x1F1FF) & (before >= 0x1F1E6) & (before <= 0x1F1FF)
     jamo = (here >= 0x1160) & (here <= 0x11FF)
-    return (offsets > 0) & (is_kind(here, "extend") | (before == 0x200D) | flag | jamo)
+    joined = np.isin(before, LINKERS) & is_kind(here, "letter")
+    return (offsets > 0) & (is_kind(here, "extend") | (before == 0x200D) | flag | jamo | joined)
 
 
 def _holds_unspaced(points: Ints1d, starts: Ints1d, ends: Ints1d) -> np.ndarray:

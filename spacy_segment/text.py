@@ -34,6 +34,7 @@ TESTS: dict[str, Callable[[str], bool]] = {
     "lower": str.islower,
     "space": str.isspace,
     "extend": lambda c: unicodedata.category(c)[0] == "M" or c in "\u200d\u200c" or "\U0001f3fb" <= c <= "\U0001f3ff",
+    "letter": str.isalpha,
     "unspaced": lambda c: any(first <= ord(c) <= last for first, last in UNSPACED_BLOCKS),
 }
 
@@ -44,13 +45,15 @@ def code_points(text: str) -> Ints1d:
 
 
 def is_kind(points: Ints1d, kind: str) -> np.ndarray:
-    """Whether each code point is of a kind: "upper", "lower", "space", "extend" (part of the character before it) or
+    """Whether each code point is of a kind: "upper", "lower", "letter", "space", "extend" (part of the character before it) or
     "unspaced" (of a script without spaces between words).
 
     RETURNS (ndarray): Booleans, same shape.
     """
     table = _table(kind)
     known = table[np.minimum(points, TABLE_SIZE - 1)] & (points < TABLE_SIZE)
+    if kind == "extend":  # tags, as in the flag of Scotland, and selectors of variants
+        return known | ((points >= 0xE0000) & (points <= 0xE0FFF))
     return known | (points >= TABLE_SIZE) if kind == "unspaced" else known
 
 

@@ -1,16 +1,22 @@
 """Fixtures: a tiny random model, and texts of our own."""
 
+import os
+import resource
+import sys
+
 import pytest
 import spacy
 from hypothesis import settings
 from spacy.language import Language
+from spacy.tokens import Span
 from spacy.training import Example
 
 from spacy_segment.align import reference_doc
 
 settings.register_profile("push", deadline=None, max_examples=100)
 settings.register_profile("nightly", deadline=None, max_examples=1000)
-settings.load_profile("push")
+settings.register_profile("quick", deadline=None, max_examples=15)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "push"))
 
 TEXTS = [
     ["The kettle is on.", "Nobody has put tea in the pot!", "Shall we wait?"],
@@ -18,6 +24,8 @@ TEXTS = [
     ["He said yes.", "She said no.", "They never spoke again."],
     ["Wo ist der Hafen?", "Der Zug kommt um acht.", "Dann gehen wir zu Fuß."],
 ]
+
+KIB = 1 if sys.platform == "darwin" else 1024
 
 TINY_MODEL = {
     "@architectures": "spacy_segment.SaT.v1",
@@ -57,6 +65,57 @@ def make_tiny(lang: str = "xx", **settings) -> Language:
     nlp.add_pipe("sentence_segmenter", config={"model": TINY_MODEL, **settings})
     nlp.initialize(lambda: make_examples(nlp))
     return nlp
+
+
+TINY_TOPICS = {
+    "@architectures": "spacy_segment.Coherence.v1",
+    "encoder": {"@architectures": "spacy_segment.StaticEncoder.v1", "width": 32, "trainable": True},
+    "width": 32,
+    "n_layers": 1,
+    "n_heads": 2,
+    "conv_width": 5,
+    "span": 8,
+    "n_opening": 4,
+    "pretrained": None,
+    "piece_dropout": 0.0,
+    "feature_dropout": 0.0,
+    "dtype": "float32",
+}
+
+
+def make_topic_examples(nlp: Language) -> list[Example]:
+    """TEXTS in pairs, every text a topic of its own, labelled by its number."""
+    examples = []
+    for first, second in ((0, 1), (2, 3), (1, 2), (3, 0)):
+        (example,) = make_examples(nlp, [TEXTS[first] + TEXTS[second]])
+        doc = example.reference
+        middle = list(doc.sents)[len(TEXTS[first])].start
+        doc.spans["topics"] = [Span(doc, 0, middle, f"T{first}"), Span(doc, middle, len(doc), f"T{second}")]
+        examples.append(Example(nlp.make_doc(doc.text), doc))
+    return examples
+
+
+def make_topics(lang: str = "en", **settings) -> Language:
+    """A pipeline with a tiny topic model, initialised on pairs of TEXTS."""
+    nlp = spacy.blank(lang)
+    nlp.add_pipe("topic_segmenter", config={"model": TINY_TOPICS, **settings})
+    nlp.initialize(lambda: make_topic_examples(nlp))
+    return nlp
+
+
+@pytest.fixture
+def nothing_happens(tmp_path, monkeypatch):
+    """Fails the test if a file appears, or if half a gigabyte is taken."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("HOME", "HF_HOME", "TMPDIR", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(home))
+    monkeypatch.chdir(home)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB
+    yield
+    assert not list(home.iterdir())
+    assert not (tmp_path / "code_was_run").exists()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB - before < 500 * 2**20
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,6 @@ from rich.table import Table
 from spacy.language import Language
 from spacy.training import Example
 from spacy.util import fix_random_seed
-from wasabi import msg
 
 from ..scorers import topic_score
 from ..topics import TOPICS
@@ -24,6 +23,7 @@ from ..training.readers import batch_by_bytes
 from ..training.topic_readers import MixedTopics, TopicCorpus, find_labels
 from ..training.vectors import train_vectors
 from .benchmark import benchmark_app
+from .reporting import reported
 
 ENCODER = {"@architectures": "spacy_segment.StaticEncoder.v1", "width": 96}
 COHERENCE = {"@architectures": "spacy_segment.Coherence.v1", "pretrained": None, "encoder": ENCODER, "width": 128}
@@ -61,10 +61,8 @@ def ablation_cli(
 ) -> None:
     """Pk and boundary F1 of topic models that differ in one part, on static vectors of the same texts."""
     console = Console()
-    try:
+    with reported():
         rows = ablate(train, dev, test, steps, limit, only)
-    except (ValueError, OSError) as error:
-        msg.fail(" ".join(str(error).split()), exits=1)
     table = Table(title=f"test Pk / boundary F1 after {steps} steps")
     for column in ("model", "threshold", *next(iter(rows.values()))["corpora"], "macro", "seconds"):
         table.add_column(column, justify="left" if column == "model" else "right")

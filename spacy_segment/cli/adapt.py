@@ -9,6 +9,7 @@ from spacy.cli._util import app
 from wasabi import msg
 
 from ..training.adapt import Adaptation, AdaptSettings, adapt, merge
+from .reporting import reported
 from .segment import load_pipeline
 
 EMBEDDED = "embedded"
@@ -44,7 +45,7 @@ def adapt_cli(
         max_steps=max_steps,
         seed=seed,
     )
-    try:
+    with reported():
         if output.is_file():
             raise FileExistsError(f"{output} is a file, but a pipeline is a folder")
         nlp = load_pipeline(None if model == EMBEDDED else model, lang, {})
@@ -61,8 +62,6 @@ def adapt_cli(
         if merged:
             merge(nlp)
         nlp.to_disk(output)
-    except (ValueError, OSError, ImportError, KeyError) as error:
-        msg.fail(" ".join(str(error).split()), exits=1)
     report(adaptation, output, None if merged else name)
 
 

@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from spacy.language import Language
-from wasabi import msg
 
 from ..align import sent_start_offsets
 from ..files import write_atomically
@@ -19,6 +18,7 @@ from ..training.adapt import AdaptSettings, adapt
 from ..training.formats import Record, find_files, read_records
 from ..training.readers import corpus_name
 from .benchmark import benchmark_app, measure, take
+from .reporting import reported
 from .segment import load_pipeline
 
 TRAIN = ".train."
@@ -53,7 +53,7 @@ def adapt_benchmark_cli(
 ) -> None:
     """Boundary F1 before and after adapting, and seconds. A corpus with fewer sentences than asked for gives all it has."""
     console = Console(width=None if Console().is_terminal else 160)
-    try:
+    with reported():
         settings = AdaptSettings(conditions=tuple(adapt_to.split(",")), max_steps=max_steps)
         rows: list[Row] = []
         nlp = load_pipeline(model, "xx", {})
@@ -78,8 +78,6 @@ def adapt_benchmark_cli(
             files = find_files(general)
             difference = largest_difference(nlp, load_pipeline(model, "xx", {}), files, limit)
             console.print(f"adapter off, {len(files)} general corpora: largest difference of a logit {difference}")
-    except (ValueError, OSError, ImportError) as error:
-        msg.fail(" ".join(str(error).split()), exits=1)
     if output is not None:
         write_atomically(output, json.dumps([asdict(row) for row in rows], indent=1).encode())
 

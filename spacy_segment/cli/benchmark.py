@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from spacy.cli._util import app
-from wasabi import msg
 
 from ..files import write_atomically
 from ..metrics import PRF, count
@@ -23,6 +22,7 @@ from ..training.corruption import CONDITIONS
 from ..training.formats import Record, find_files, read_records
 from ..training.readers import corpus_name
 from .peers import MAKERS, Splitter, make_splitter, splitter_version
+from .reporting import reported
 
 # On no treebank may a rule-based splitter be better by more than this.
 MARGIN = 0.005
@@ -79,15 +79,13 @@ def sentences_cli(
     """Boundary F1, sentence F1 and speed of sentence splitters: clean, flat (no newlines), corrupted (flat, lower-cased,
     no punctuation). Means are unweighted over corpora.
     """
-    try:
+    with reported():
         results = run_sentences(
             find_files(data), systems.split(","), conditions.split(","), limit=limit, peer_limit=peer_limit
         )
-    except (ValueError, OSError) as error:
-        msg.fail(" ".join(str(error).split()), exits=1)
-    report(results, per_corpus=per_corpus)
-    if output is not None:
-        write_atomically(output, json.dumps(as_json(results), indent=1).encode())
+        report(results, per_corpus=per_corpus)
+        if output is not None:
+            write_atomically(output, json.dumps(as_json(results), indent=1).encode())
 
 
 def run_sentences(

@@ -18,6 +18,7 @@ from ..files import write_atomically
 from ..training.formats import find_files
 from ..training.readers import corpus_name
 from ..training.topic_readers import SUFFIXES, corpus_of
+from .reporting import reported
 
 DESCRIPTION = "Sentence and topic segmentation with spacy-segment."
 
@@ -37,7 +38,7 @@ def card_cli(
     licence: str = typer.Option("MIT", help="Licence of the weights"),
 ) -> None:
     """Write the pipeline with README.md and meta.json that say what it was trained on and what it reaches."""
-    try:
+    with reported():
         nlp = load(pipeline, lang)
         corpora = [corpus_name(path) for path in find_files(sentences)] if sentences else []
         corpora += [corpus_of(path) for path in find_files(topics, SUFFIXES)] if topics else []
@@ -45,8 +46,6 @@ def card_cli(
         findings = [srsly.read_json(path) for path in metrics]
         nlp.meta.update(name=name, version=version, description=description, license=licence)
         write(nlp, output, find_sources(dict.fromkeys(corpora), known), findings)
-    except (ValueError, OSError, KeyError) as error:
-        msg.fail(" ".join(str(error).split()), exits=1)
     msg.good(f"{nlp.lang}_{name} {version} in {output}")
 
 

@@ -8,6 +8,7 @@ from spacy.cli._util import app
 from wasabi import msg
 
 from ..training.convert import convert_sentences, convert_topics, corrupt
+from .reporting import reported
 
 data_app = typer.Typer(help="Convert gold data, and corrupt it", no_args_is_help=True)
 app.add_typer(data_app, name="segment-data")
@@ -40,8 +41,6 @@ def corrupt_cli(
 
 
 def _run(convert: Callable[[], int], output: Path) -> None:
-    try:
+    with reported():
         n = convert()
-    except (ValueError, OSError) as error:
-        msg.fail(" ".join(str(error).split()), exits=1)
     msg.good(f"{n} files in {output}")

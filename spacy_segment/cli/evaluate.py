@@ -32,6 +32,7 @@ from ..training.corruption import CONDITIONS
 from ..training.readers import SentenceCorpus
 from ..training.topic_readers import TopicCorpus
 from .benchmark import Result
+from .reporting import reported
 from .segment import load_pipeline
 from .topics import Figures
 
@@ -89,13 +90,11 @@ def topics_cli(
 
 
 def _run(evaluate: Any, data: list[str], output: Path, model: str | None, limit: int, figures: tuple) -> None:
-    try:
+    with reported():
         nlp = load_pipeline(model, "xx", {}, topics=evaluate is evaluate_topics)
         found = {"model": name_of(nlp, model), **evaluate(nlp, data, limit)}
         write_atomically(output, srsly.json_dumps(found, indent=1).encode())
         write_atomically(output.with_suffix(".md"), report(found, figures).encode())
-    except (ValueError, OSError) as error:
-        msg.fail(" ".join(str(error).split()), exits=1)
     msg.good(f"{len(found['rows'])} rows in {output} and {output.with_suffix('.md')}")
 
 

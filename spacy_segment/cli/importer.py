@@ -11,6 +11,7 @@ from spacy.language import Language
 from wasabi import msg
 
 from ..errors import Errors
+from .reporting import reported
 
 
 @app.command("segment-import")
@@ -23,11 +24,9 @@ def import_cli(
     dtype: str = typer.Option("auto", help="auto, float32, bfloat16 or int8; can be changed when loading"),
 ) -> None:
     """Turn a Segment-any-Text checkpoint into a spaCy pipeline."""
-    try:
+    with reported():
         nlp = make_pipeline(checkpoint, tokenizer=tokenizer, lang=lang, threshold=threshold, dtype=dtype)
         save_pipeline(nlp, output)
-    except (ValueError, OSError, ImportError) as error:
-        msg.fail(" ".join(str(error).split()), exits=1)
     found = nlp.get_pipe_config("sentence_segmenter")["threshold"]
     msg.good(f"Wrote {output} (threshold {found}). Load it with spacy.load({str(output)!r}).")
 

@@ -34,6 +34,8 @@ def expand(patterns: list[str]) -> list[str]:
     for pattern in patterns or [STDIN]:
         if pattern == STDIN or Path(pattern).is_file():
             found = [pattern]
+        elif not pattern:  # not the folder we are in
+            found = []
         elif Path(pattern).is_dir():
             found = [
                 str(p) for p in sorted(Path(pattern).rglob("*")) if p.is_file() and not _is_hidden(p, Path(pattern))
@@ -93,16 +95,27 @@ def decode_parts(file: BinaryIO, name: str) -> Iterator[str]:
 
 
 def _json_sources(name: str, file: BinaryIO) -> Iterator[Source]:
-    for number, line in enumerate(file, start=1):
+    for number, line in _lines(name, file):
         try:
             record = json.loads(line)
             text = record["text"]
             if not isinstance(text, str):
                 raise TypeError('"text" is not a string')
-        except (ValueError, KeyError, TypeError) as error:
+            text.encode()  # half a surrogate pair is no text
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             reason = f"expected a JSON object with a text, got {type(error).__name__}: {error}"
             raise ValueError(Errors.SEG132.format(path=name, line=number, reason=reason)) from error
         yield Source(str(record.get("id", f"{name}:{number}")), [text])
+
+
+def _lines(name: str, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Lines and their numbers. RAISES (ValueError): SEG132 if the file cannot be read on."""
+    number = 0
+    try:
+        for number, line in enumerate(file, start=1):
+            yield number, line
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(Errors.SEG132.format(path=name, line=number + 1, reason=error)) from error
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:

@@ -86,7 +86,7 @@ class Stream:
         self.write(self.file, name, offset, doc)
 
     def close(self) -> None:
-        pass
+        self.file.flush()
 
 
 class HtmlPage:
@@ -104,14 +104,18 @@ class HtmlPage:
         from ..visualize import make_page
 
         self.file.write(make_page(self.docs).encode())
+        self.file.flush()
 
 
 class DocBinFiles:
-    """DocBins `name.spacy`, `name-2.spacy`, ... so that memory stays bounded."""
+    """DocBins `name.spacy`, `name-2.spacy`, ... so that memory stays bounded.
 
-    def __init__(self, path: Path, write: Callable[[Path, bytes], None]) -> None:
+    open_file (Callable): Opens a file for writing that appears once everything is written.
+    """
+
+    def __init__(self, path: Path, open_file: Callable[[Path], BinaryIO]) -> None:
         self.path = path
-        self.write = write
+        self.open_file = open_file
         self.n_files = 0
         self._begin()
 
@@ -128,7 +132,8 @@ class DocBinFiles:
         if self.n_tokens or not self.n_files:
             self.n_files += 1
             suffix = "" if self.n_files == 1 else f"-{self.n_files}"
-            self.write(self.path.with_name(f"{self.path.stem}{suffix}{self.path.suffix}"), self.docs.to_bytes())
+            path = self.path.with_name(f"{self.path.stem}{suffix}{self.path.suffix}")
+            self.open_file(path).write(self.docs.to_bytes())
             self._begin()
 
     def _begin(self) -> None:

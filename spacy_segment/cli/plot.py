@@ -13,6 +13,7 @@ from wasabi import msg
 
 from ..errors import Errors
 from ..files import atomic_file
+from .reporting import reported
 
 FORMATS = ("png", "svg", "pdf")
 MARKS = "o^svDP*X"
@@ -25,10 +26,8 @@ def plot_cli(
     kind: str = typer.Option("png", "--format", "-f", help=f"One of: {', '.join(FORMATS)}"),
 ) -> None:
     """Precision and recall over thresholds, calibration, error against length, F1 against speed, learning curves."""
-    try:
+    with reported():
         drawn = [name for file in files for name in draw_file(file, output, kind)]
-    except (ValueError, OSError, ImportError) as error:
-        msg.fail(" ".join(str(error).split()), exits=1)
     msg.good(f"{len(drawn)} pictures in {output}: {', '.join(drawn)}")
 
 

@@ -13,13 +13,13 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from spacy.cli._util import app
 from spacy.language import Language
 from spacy.tokens import Doc
-from wasabi import msg
 
 from ..errors import Errors
-from ..files import atomic_file, write_atomically
+from ..files import atomic_file
 from ..topics import TOPICS, main_spans
 from .inputs import STDIN, Source, expand, read_sources
 from .outputs import WRITERS, DocBinFiles, HtmlPage, Sink, Stream
+from .reporting import reported
 
 FORMATS = (*WRITERS, "html", "spacy")
 # A long text is segmented in blocks of about so many characters. The last sentence of a block waits for the next one.
@@ -38,17 +38,17 @@ def segment_cli(
     topics: bool = typer.Option(False, "--topics", help="Topics as well: in text, a blank line stands between them"),
 ) -> None:
     """Split texts into sentences, and topics on demand, whatever their length, language and punctuation."""
-    try:
+    with reported():
         settings = {"threshold": threshold, "newlines": newlines}
         nlp = load_pipeline(model, lang, {k: v for k, v in settings.items() if v is not None}, topics=topics)
         if output_format == "html":
             keep_probs(nlp)
-        segment(nlp, expand(files or []), output_format, output)
-    except (ValueError, OSError, ImportError) as error:
-        msg.fail(" ".join(str(error).split()), exits=1)
-    except KeyboardInterrupt:
-        msg.fail("Stopped; nothing was written." if output else "Stopped.")
-        raise typer.Exit(130) from None
+        try:
+            segment(nlp, expand(files or []), output_format, output)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OSError(Errors.SEG139.format(path=output or "standard output", reason=error)) from error
 
 
 def load_pipeline(model: str | None, lang: str, settings: dict, *, topics: bool = False) -> Language:
@@ -65,8 +65,12 @@ def load_pipeline(model: str | None, lang: str, settings: dict, *, topics: bool 
         else:
             override = {"components": {"sentence_segmenter": settings}} if settings else {}
             nlp = spacy.load(model, config=override)
-    except (OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError) as error:
+        if str(error).startswith("[SEG"):
+            raise
         raise ValueError(Errors.SEG133.format(name=model or lang, reason=error)) from error
+    if not nlp("One two.").has_annotation("SENT_START"):
+        raise ValueError(Errors.SEG133.format(name=model, reason="no component of it sets sentence starts"))
     if topics and "topic_segmenter" not in nlp.pipe_names:
         nlp.add_pipe("topic_segmenter")
     nlp.max_length = sys.maxsize
@@ -85,6 +89,7 @@ def segment(nlp: Language, names: list[str], output_format: str, output: Path | 
     """Segment texts and write them; on an error or an interrupt the output file is left as it was.
 
     RAISES (ValueError): SEG134 for an unknown format, or DocBin without a file; SEG131, SEG132.
+    RAISES (OSError): If the output cannot be written.
     """
     if output_format not in FORMATS or (output_format == "spacy" and output is None):
         raise ValueError(Errors.SEG134.format(formats=", ".join(FORMATS)))
@@ -94,7 +99,7 @@ def segment(nlp: Language, names: list[str], output_format: str, output: Path | 
         bar = stack.enter_context(Progress(*columns, console=console, disable=not console.is_terminal, transient=True))
         task = bar.add_task("")
         if output_format == "spacy" and output is not None:
-            sink: Sink = DocBinFiles(output, write_atomically)
+            sink: Sink = DocBinFiles(output, lambda path: stack.enter_context(atomic_file(path)))
         else:
             file: BinaryIO = stack.enter_context(atomic_file(output)) if output else sys.stdout.buffer
             sink = HtmlPage(file) if output_format == "html" else Stream(file, WRITERS[output_format])

@@ -10,12 +10,12 @@ from time import perf_counter
 import typer
 from rich.console import Console
 from rich.table import Table
-from wasabi import msg
 
 from ..training.formats import find_files, read_records
 from .benchmark import benchmark_app
 from .peers import splitter_version
 from .reference import DTYPES, compare, workloads
+from .reporting import reported
 from .segment import load_pipeline
 
 
@@ -35,11 +35,9 @@ def speed_cli(
     hidden_width: int = typer.Option(768, help="With --reference: width of the states"),
 ) -> None:
     """Characters per second through `nlp.pipe` (median, minimum and maximum), and the peak memory of a whole process."""
-    try:
+    with reported():
         files = find_files(data)
         texts = {path: _texts(path, size) for path in files}
-    except (ValueError, OSError) as error:
-        msg.fail(" ".join(str(error).split()), exits=1)
     import torch
 
     console = Console()
@@ -48,10 +46,8 @@ def speed_cli(
     console.print(f"Python {platform.python_version()}, {versions}, {torch.get_num_threads()} threads")
     if reference:
         groups = workloads([record for path in files for record in read_records(path)], scale)
-        try:
+        with reported():
             compare(groups, dtypes=dtypes.split(","), n_layers=n_layers, hidden_width=hidden_width)
-        except (ValueError, ImportError) as error:
-            msg.fail(" ".join(str(error).split()), exits=1)
         return
     table = Table("texts", "documents", "characters", "characters/s (median)", "min", "max")
     for path, docs in texts.items():

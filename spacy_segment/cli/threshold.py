@@ -8,7 +8,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from spacy.language import Language
-from wasabi import msg
 
 from ..metrics import PRF
 from ..scorers import CONDITION, CORPUS
@@ -16,6 +15,7 @@ from ..training.augmenters import conditions
 from ..training.readers import SentenceCorpus
 from ..training.thresholds import THRESHOLDS, count_boundaries
 from .benchmark import benchmark_app
+from .reporting import reported
 from .segment import load_pipeline
 
 
@@ -27,11 +27,9 @@ def threshold_cli(
     output: Path | None = typer.Option(None, "--output", "-o", help="Save the pipeline with the best threshold here"),
 ) -> None:
     """Boundary F1 over thresholds (mean over folders of the mean over their corpora) under every condition."""
-    try:
+    with reported():
         nlp = load_pipeline(model, "xx", {})
         scores = try_thresholds(nlp, data, limit)
-    except (ValueError, OSError) as error:
-        msg.fail(" ".join(str(error).split()), exits=1)
     table = Table(title="boundary F1 over folders (macro)")
     for column in ("threshold", *scores, "mean"):
         table.add_column(column, justify="right")

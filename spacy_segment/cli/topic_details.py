@@ -11,7 +11,6 @@ from rich.table import Table
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
-from wasabi import msg
 
 from ..metrics import PRF, boundary_prf, pk, segment_label_f
 from ..scorers import CORPUS, labelled_segments
@@ -19,6 +18,7 @@ from ..topics import NO_LABEL, TOPICS, find_units, topics_of
 from ..training.topic_readers import TopicCorpus
 from ..types import Bools1d
 from .benchmark import benchmark_app
+from .reporting import reported
 from .segment import load_pipeline
 
 # Settings of the component, and the condition of the text, by column of the table.
@@ -37,11 +37,9 @@ def topic_details_cli(
     limit: int = typer.Option(0, help="Documents per file, 0 for all"),
 ) -> None:
     """Pk / boundary F1 by corpus: units, two levels (all headings count), text without punctuation; and label F1."""
-    try:
+    with reported():
         nlp = load_pipeline(model, "xx", {}, topics=True)
         columns = {view: measure(nlp, data, limit, view) for view in VIEWS}
-    except (ValueError, OSError) as error:
-        msg.fail(" ".join(str(error).split()), exits=1)
     table = Table(title="Pk / boundary F1, and label F1 on sentences")
     for column in ("corpus", *VIEWS, "label F1"):
         table.add_column(column, justify="left" if column == "corpus" else "right")

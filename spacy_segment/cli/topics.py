@@ -13,15 +13,16 @@ from rich.console import Console
 from rich.table import Table
 from spacy.language import Language
 from spacy.tokens import Doc
-from wasabi import msg
 
 from ..align import reference_doc
+from ..files import write_atomically
 from ..metrics import PRF, boundary_prf, boundary_similarity, pk, window_diff
 from ..scorers import CORPUS
 from ..topics import TOPICS, find_units, topics_of
 from ..training.topic_readers import TopicCorpus, sentence_starts
 from ..types import Bools1d
 from .benchmark import benchmark_app
+from .reporting import reported
 from .segment import load_pipeline
 from .topic_peers import make_segmenters
 
@@ -61,13 +62,11 @@ def topics_cli(
     output: Path | None = typer.Option(None, "--output", "-o", help="Write all figures as JSON"),
 ) -> None:
     """Pk, WindowDiff, B, boundary F1 and speed of topic segmenters; a corpus is a folder, means are over corpora."""
-    try:
+    with reported():
         nlp = load_pipeline(model, "xx", {}, topics=True)
         if threshold is not None:
             nlp.get_pipe("topic_segmenter").cfg["threshold"] = threshold
         figures, splitting = compare(nlp, data, sentences, limit)
-    except (ValueError, OSError) as error:
-        msg.fail(" ".join(str(error).split()), exits=1)
     console = Console()
     rows = {name: _macro(corpora) for name, corpora in figures.items()}
     table = Table(title=f"topics, macro over {len(next(iter(figures.values())))} corpora")
@@ -88,9 +87,9 @@ def topics_cli(
             )
             console.print(f"{corpus} (Pk/F1): {best}", soft_wrap=True)
     if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
         per = {name: {corpus: f.means() for corpus, f in corpora.items()} for name, corpora in figures.items()}
-        srsly.write_json(output, {"macro": rows, "corpora": per})
+        with reported():
+            write_atomically(output, srsly.json_dumps({"macro": rows, "corpora": per}, indent=2).encode())
 
 
 def compare(nlp: Language, data: list[str], sentences: str, limit: int) -> tuple[dict[str, dict[str, Figures]], float]:

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from ..types import EncoderModel, Floats2d, Ints1d, PieceStates
 from .pieces import N_BUCKETS, N_VALUES, Pieces, tokenize, train_vocabulary
-from .shim import VocabularyShim
+from .shim import VocabularyShim, check_sizes
 from .torch.banded import BandedEncoder as BandedModule
 from .windows import windows
 
@@ -42,6 +42,7 @@ def BandedEncoder(
     dtype (str): "auto", "float32" or "bfloat16", see `shim.TorchShim`.
     RAISES (ValueError): SEG200.
     """
+    check_sizes(n_layers=n_layers, n_heads=n_heads, conv_width=conv_width, lookback=lookback)
     build = partial(
         _build,
         settings=dict(

@@ -1,5 +1,7 @@
 """Read an encoder from a directory or the hub. The one place that calls Hugging Face: local first, offline safe."""
 
+import inspect
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +11,17 @@ from torch import Tensor, nn
 
 from ..errors import Errors
 from ..types import Floats1d, Floats2d
+from . import serialize
 from .torch.lookahead import ROBERTA_LIKE, LimitedLookahead
 
 # The format of published SaT checkpoints: XLM-R with a limit of look-ahead and a classifier, row 0 of which is "a newline
 # follows". transformers does not know it.
 SAT = "xlm-token"
 LIMITS = ("lookahead", "lookahead_split_layers")
+# What a configuration may hold: plain values, none of them beyond all proportion.
+PLAIN = (bool, int, float, str, type(None), list, tuple, dict)
+LARGEST = 10_000_000
+MOST_LAYERS = 1000
 # Look-ahead, in pieces, of an encoder whose checkpoint says nothing of it.
 LOOKAHEAD = 48
 # Thresholds of the published models: of one label (trained on gold sentences), of many without and with the limit.
@@ -39,6 +46,7 @@ def read_checkpoint(name: str, *, tokenizer: str | None, n_layers: int | None) -
     from transformers import AutoModel, AutoTokenizer, XLMRobertaForTokenClassification, XLMRobertaTokenizerFast
 
     try:
+        _check_directory(Path(name))
         config, limits = _read_config(name)
         if n_layers is not None:
             config.num_hidden_layers = n_layers
@@ -58,16 +66,18 @@ def read_checkpoint(name: str, *, tokenizer: str | None, n_layers: int | None) -
         else:
             fast = AutoTokenizer.from_pretrained(tokenizer or name, trust_remote_code=False, use_fast=True)
         pieces = fast.backend_tokenizer.to_str()
-    except (OSError, ValueError, TypeError, AttributeError, ImportError, RuntimeError) as error:
-        raise ValueError(Errors.SEG310.format(name=Path(name).name, reason=error)) from error
+        encoder = model.roberta if is_sat else model
+        weights = {f"encoder.{key}": value for key, value in encoder.state_dict().items()}
+        serialize.check_finite(weights)
+    except Exception as error:  # files of others, read by code of others: it may be any
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(Errors.SEG310.format(name=Path(name).name, reason=reason)) from error
     meta = {
         "config": config.to_dict() | (limits or {}),
         "tokenizer": pieces,
         "special": [fast.cls_token_id, fast.sep_token_id, fast.pad_token_id],
     }
     meta["config"].pop("_name_or_path", None)
-    encoder = model.roberta if is_sat else model
-    weights = {f"encoder.{key}": value for key, value in encoder.state_dict().items()}
     if not is_sat:
         return Checkpoint(meta, weights, None)
     head = [values.detach().numpy()[:1] for values in (model.classifier.weight, model.classifier.bias)]
@@ -96,14 +106,10 @@ def build_encoder(meta: dict[str, Any], *, lookahead: int | str | None) -> Limit
     lookahead (int, None or "auto"): Pieces seen to the right in all; "auto" for what the checkpoint says, or LOOKAHEAD.
     """
     import transformers
-    from transformers import CONFIG_MAPPING, AutoModel
+    from transformers import AutoModel
 
-    left_out = ("auto_map", "model_type", "transformers_version", *LIMITS)
-    settings = {k: v for k, v in meta["config"].items() if k not in left_out}
-    # Drop-out of attention is not a layer that training could set: without this it would always be on.
-    settings |= {name: 0.0 for name in settings if "attention" in name and "drop" in name}
-    kind = meta["config"]["model_type"]
-    config = CONFIG_MAPPING[kind](**settings)
+    config = build_config(meta["config"])
+    kind = config.model_type
     options = {"add_pooling_layer": False} if kind in ROBERTA_LIKE or kind == "bert" else {}
     encoder: nn.Module = AutoModel.from_config(config, trust_remote_code=False, **options)
     return LimitedLookahead(
@@ -132,7 +138,46 @@ def _read_config(name: str) -> tuple[Any, dict[str, Any] | None]:
 
     fields, _ = PretrainedConfig.get_config_dict(name)
     if fields.get("model_type") != SAT:
-        return AutoConfig.from_pretrained(name, trust_remote_code=False), None
+        return build_config(AutoConfig.from_pretrained(name, trust_remote_code=False).to_dict()), None
     limits = {key: fields.pop(key, None) for key in LIMITS}
     fields.pop("model_type")
-    return XLMRobertaConfig.from_dict(fields), limits
+    config = XLMRobertaConfig.from_dict(fields)
+    build_config(config.to_dict())  # raises if its values are out of proportion
+    return config, limits
+
+
+def build_config(values: dict[str, Any]) -> Any:
+    """A configuration of transformers from values out of a file: of a text encoder, without anything that names code,
+    other models, or sizes out of all proportion.
+
+    RAISES (ValueError): If it is not one.
+    """
+    from transformers import CONFIG_MAPPING
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+    kind = str(values.get("model_type"))
+    if kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+        raise ValueError(f"{kind!r} is no text encoder that this version of transformers knows")
+    cls = CONFIG_MAPPING[kind]
+    known = set(inspect.signature(cls.__init__).parameters) - {"self", "kwargs"}
+    settings = {name: value for name, value in values.items() if name in known and isinstance(value, PLAIN)}
+    large = [name for name, value in settings.items() if isinstance(value, int | float) and abs(value) > LARGEST]
+    if large:
+        raise ValueError(f"its {large[0]} is {settings[large[0]]}, more than {LARGEST}")
+    # Drop-out of attention is not a layer that training could set: without this it would always be on.
+    settings |= {name: 0.0 for name in settings if "attention" in name and "drop" in name}
+    config = cls(**settings)
+    if not 0 < config.num_hidden_layers <= MOST_LAYERS:
+        raise ValueError(f"it tells of {config.num_hidden_layers} layers, and {MOST_LAYERS} are the most")
+    return config
+
+
+def _check_directory(path: Path) -> None:
+    """RAISES (ValueError): If files of a local directory would make transformers read files elsewhere."""
+    if (path / "adapter_config.json").exists():
+        raise ValueError("it is an adapter of another encoder")
+    index = path / "model.safetensors.index.json"
+    if index.is_file():
+        outside = [name for name in json.loads(index.read_text())["weight_map"].values() if Path(name).name != name]
+        if outside:
+            raise ValueError(f"its weights lie outside of it, at {outside[0]}")

@@ -21,7 +21,7 @@ from ..types import EncoderModel, Ints1d, PieceStates, TopicGold, TopicLogits, T
 from . import serialize
 from .change_point import change_point_logits, topic_places
 from .labels import get_labels, init, set_labels, topic_shim
-from .shim import TorchShim
+from .shim import TorchShim, check_sizes
 from .similarity import directions
 from .torch.coherence import Coherence as CoherenceModule
 from .torch.objectives import IGNORE, boundary_loss, contrastive_loss, disarray
@@ -67,6 +67,7 @@ def Coherence(
 
     Shape: list of Docs with sentence starts -> list of TopicLogits
     """
+    check_sizes(n_layers=n_layers, n_heads=n_heads, conv_width=conv_width, span=span)
     settings = dict(
         width=width,
         n_layers=n_layers,
@@ -263,4 +264,6 @@ def _parts(model: TopicModel) -> dict[str, TorchShim]:
 
 
 def _build(meta: dict[str, Any], *, settings: dict[str, int]) -> CoherenceModule:
+    if not isinstance(meta["labels"], list) or not all(isinstance(label, str) for label in meta["labels"]):
+        raise TypeError("labels are a list of names")
     return CoherenceModule(input_width=meta["input_width"], n_labels=len(meta["labels"]), n_values=N_VALUES, **settings)

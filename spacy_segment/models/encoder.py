@@ -16,9 +16,9 @@ from torch import nn
 from ..errors import Errors
 from ..text import code_points, is_kind
 from ..types import EncoderModel, Floats1d, Floats2d, Ints1d, PieceStates
-from .checkpoints import build_encoder, lookahead_per_layer, read_checkpoint
+from .checkpoints import build_config, build_encoder, lookahead_per_layer, read_checkpoint
 from .pieces import PART, parts
-from .shim import TorchShim
+from .shim import TorchShim, check_vocabulary
 from .torch.lookahead import Shape
 from .windows import windows
 
@@ -127,6 +127,14 @@ class HFShim(TorchShim):
         if self._model is None and self.name is not None and Path(self.name).is_dir():
             raise ValueError(Errors.SEG311.format(name=Path(self.name).name))
         return super().to_bytes()
+
+    def check_meta(self, meta: dict[str, Any], n_tensors: int) -> None:
+        config = build_config(meta["config"])
+        if config.num_hidden_layers > n_tensors:
+            raise ValueError(f"it tells of {config.num_hidden_layers} layers, and there are {n_tensors} tensors")
+        check_vocabulary(Tokenizer.from_str(meta["tokenizer"]), config.vocab_size)
+        if any(not 0 <= number < config.vocab_size for number in meta["special"]):
+            raise ValueError(f"its special pieces {meta['special']} are not all in the vocabulary")
 
 
 def init(model: EncoderModel, X: Any = None, Y: Any = None) -> None:

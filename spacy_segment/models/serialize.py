@@ -47,17 +47,12 @@ def read(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
         if FORMAT not in header:
             raise ValueError(f"its header has no entry {FORMAT!r}")
         meta = json.loads(header[FORMAT])
-    except (SafetensorError, ValueError, TypeError, AttributeError) as error:
+        if not isinstance(meta, dict):
+            raise TypeError(f"the entry {FORMAT!r} of its header is no object")
+        tensors = {name: _unpack(name, stored) for name in stored if not name.endswith(SCALE)}
+    except (SafetensorError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         raise ValueError(Errors.SEG300.format(reason=str(error) or type(error).__name__)) from error
-    tensors = {}
-    for name, tensor in stored.items():
-        if name.endswith(SCALE):
-            continue
-        scale = stored.get(name + SCALE)
-        tensors[name] = tensor.float() if scale is None else tensor.float() * scale.float()
-    broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
-    if broken:
-        raise ValueError(Errors.SEG301.format(problems=f"Not finite: {', '.join(broken)}."))
+    check_finite(tensors)
     return tensors, meta
 
 
@@ -67,12 +62,30 @@ def part(tensors: dict[str, Tensor], meta: dict[str, Any], name: str) -> tuple[d
     return {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}, meta.get(name, {})
 
 
-def load_into(module: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Load weights strictly.
+def check_finite(tensors: dict[str, Tensor]) -> None:
+    """RAISES (ValueError): SEG301 naming tensors with values that are not finite."""
+    broken = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
+    if broken:
+        raise ValueError(Errors.SEG301.format(problems=f"Not finite: {', '.join(broken)}."))
+
+
+def _unpack(name: str, stored: dict[str, Tensor]) -> Tensor:
+    """A tensor in float32. A scale has one number per row: any other shape could blow the tensor up."""
+    tensor, scale = stored[name], stored.get(name + SCALE)
+    if tensor.is_complex():
+        raise TypeError(f"{name} holds complex numbers")
+    if scale is None:
+        return tensor.float()
+    if scale.shape != (*tensor.shape[:1], 1) or tensor.ndim != 2:
+        raise ValueError(f"the scale of {name} has shape {tuple(scale.shape)}, its weights {tuple(tensor.shape)}")
+    return tensor.float() * scale.float()
+
+
+def check_fit(wanted: dict[str, Tensor], tensors: dict[str, Tensor]) -> None:
+    """Compare names and shapes; the wanted tensors may be on the device "meta", where they take no memory.
 
     RAISES (ValueError): SEG301 naming missing, unexpected and misshapen tensors.
     """
-    wanted = module.state_dict()
     problems = [f"missing: {name}" for name in wanted if name not in tensors]
     problems += [f"unexpected: {name}" for name in tensors if name not in wanted]
     problems += [
@@ -82,4 +95,3 @@ def load_into(module: nn.Module, tensors: dict[str, Tensor]) -> None:
     ]
     if problems:
         raise ValueError(Errors.SEG301.format(problems="; ".join(problems)))
-    module.load_state_dict(tensors)

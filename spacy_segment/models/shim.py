@@ -24,6 +24,8 @@ from .torch.low_rank import changed_weights
 DTYPES = ("auto", "float32", "bfloat16", "int8")
 # Adapters whose changed matrices are kept, for texts of several kinds in turn.
 KEPT_ADAPTERS = 4
+# Layers, heads and units that an architecture sees to the side.
+LARGEST = 10_000
 
 
 class TorchShim(PyTorchShim):
@@ -127,13 +129,26 @@ class TorchShim(PyTorchShim):
     def restore(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
         """Build the module and give it these weights; the old one stays where they do not fit.
 
-        RAISES (ValueError): SEG301.
+        Sizes may come from a file that lies: a module without memory is built first, to compare shapes.
+
+        RAISES (ValueError): SEG300, SEG301.
         """
+        try:
+            self.check_meta(meta, len(tensors))
+            with torch.device("meta"):
+                wanted = self.build(meta).state_dict()
+        except Exception as error:  # of any kind: sizes and types that no code expects
+            reason = f"its description of the model is broken ({type(error).__name__}: {error})"
+            raise ValueError(Errors.SEG300.format(reason=reason)) from error
+        serialize.check_fit(wanted, tensors)
         module = self.build(meta)
-        serialize.load_into(module, tensors)
+        module.load_state_dict(tensors)
         self.meta = meta
         self.forget_changes()
         self._model = module.to(get_torch_default_device())
+
+    def check_meta(self, meta: dict[str, Any], n_tensors: int) -> None:
+        """Raise an error of any kind if meta data from a file cannot be that of so many tensors."""
 
     def autocast(self) -> contextlib.AbstractContextManager:
         """The precision of products, as `dtype` says."""
@@ -151,6 +166,8 @@ class VocabularyShim(TorchShim):
     def tokenizer(self) -> Tokenizer:
         if self._tokenizer is None:
             self._tokenizer = Tokenizer.from_str(self.meta["tokenizer"])
+            self._tokenizer.no_truncation()
+            self._tokenizer.no_padding()
         return self._tokenizer
 
     def setup(self, meta: dict[str, Any]) -> None:
@@ -160,6 +177,26 @@ class VocabularyShim(TorchShim):
     def restore(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
         super().restore(tensors, meta)
         self._tokenizer = None
+
+    def check_meta(self, meta: dict[str, Any], n_tensors: int) -> None:
+        check_vocabulary(Tokenizer.from_str(meta["tokenizer"]), meta["n_known"])
+
+
+def check_sizes(**sizes: int) -> None:
+    """Sizes of an architecture may come from a file: of a million layers each alone would be small.
+
+    RAISES (ValueError): SEG200 for the first that is not a whole number from 1 to LARGEST.
+    """
+    for name, value in sizes.items():
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= LARGEST:
+            raise ValueError(Errors.SEG200.format(name=name, expected=f"a number from 1 to {LARGEST}", value=value))
+
+
+def check_vocabulary(tokenizer: Tokenizer, n_pieces: int) -> None:
+    """RAISES (ValueError): If a piece has no row in a table of so many."""
+    last = max(tokenizer.get_vocab().values(), default=-1)
+    if last >= n_pieces:
+        raise ValueError(f"its vocabulary has a piece of number {last}, its table {n_pieces} rows")
 
 
 def quantize_linear(module: nn.Module) -> nn.Module:

@@ -9,8 +9,7 @@ PRETRAINED = Path(__file__).parent.parent / "pretrained"
 
 def pretrained_path(name: str) -> Path:
     """RAISES (ValueError): SEG201 if the package holds no weights of that name."""
-    path = PRETRAINED / f"{name}.safetensors"
-    if not path.is_file():
-        names = ", ".join(sorted(p.stem for p in PRETRAINED.glob("*.safetensors"))) or "none"
-        raise ValueError(Errors.SEG201.format(name=name, names=names))
-    return path
+    paths = {path.stem: path for path in sorted(PRETRAINED.glob("*.safetensors"))}
+    if name not in paths:  # the name may come from a file: it must not lead out of the folder
+        raise ValueError(Errors.SEG201.format(name=name, names=", ".join(paths) or "none"))
+    return paths[name]

@@ -8,6 +8,8 @@ window                       [ back |      kept      | ahead ]
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..errors import Errors
+
 
 @dataclass(frozen=True)
 class Window:
@@ -28,11 +30,12 @@ def windows(n: int, *, size: int, lookback: int, lookahead: int) -> Iterator[Win
     """Cover `n` pieces with windows of at most `size` pieces; the kept parts tile the run.
 
     YIELDS (Window): In order; none for n = 0.
-    RAISES (ValueError): If a window has no room beside look-back and look-ahead.
+    RAISES (ValueError): SEG200 if a window has no room beside look-back and look-ahead.
     """
     step = size - lookback - lookahead
     if step < 1:
-        raise ValueError(f"A window of {size} pieces has no room beside {lookback} back and {lookahead} ahead.")
+        expected = f"more than {lookback} pieces back and {lookahead} ahead"
+        raise ValueError(Errors.SEG200.format(name="window", expected=expected, value=size))
     keep_start = 0
     while keep_start < n:
         start = max(0, keep_start - lookback)

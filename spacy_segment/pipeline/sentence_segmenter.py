@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import srsly
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
@@ -23,6 +22,7 @@ from ..loss import sentence_loss
 from ..scorers import sentence_score
 from ..text import newlines_before
 from ..types import BOUNDARY_PROBS, INNER_PROBS, Boundaries, Floats2d, Ints1d, PieceStates, SentenceModel
+from .base import Segmenter
 from .doc_adapter import doc_adapter, install_extension
 from .settings import DEFAULTS, check_settings
 from .sources import forget_directories, remember_pipeline
@@ -88,7 +88,7 @@ def make_sentence_segmenter(
     return component
 
 
-class SentenceSegmenter(TrainablePipe):
+class SentenceSegmenter(Segmenter):
     """Sets sentence starts on any text, with or without punctuation.
 
     threshold (float): A sentence starts where its probability is above this.
@@ -108,6 +108,9 @@ class SentenceSegmenter(TrainablePipe):
 
     Frohmann et al. (2024), Segment Any Text.
     """
+
+    defaults = DEFAULTS
+    check = staticmethod(check_settings)
 
     def __init__(
         self,
@@ -294,34 +297,33 @@ class SentenceSegmenter(TrainablePipe):
         return srsly.msgpack_dumps({**data, "adapters": self.adapters.to_dict()})
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "SentenceSegmenter":
-        given = self.cfg["configured"]
-        self.adapters.from_dict(srsly.msgpack_loads(bytes_data).get("adapters", {}))
-        super().from_bytes(bytes_data, exclude=exclude)
-        return self._settle(given)
+        try:
+            self.adapters.from_dict(srsly.msgpack_loads(bytes_data).get("adapters", {}))
+        except Exception as error:  # bytes of any kind
+            if str(error).startswith("[SEG"):
+                raise
+            raise ValueError(Errors.SEG300.format(reason=f"{type(error).__name__}: {error}")) from error
+        return super().from_bytes(bytes_data, exclude=exclude)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         super().to_disk(path, exclude=exclude)
         self.adapters.to_disk(Path(path) / "adapters")
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "SentenceSegmenter":
-        given = self.cfg["configured"]
         self.adapters.from_disk(Path(path) / "adapters")
-        super().from_disk(path, exclude=exclude)
-        return self._settle(given)
+        return super().from_disk(path, exclude=exclude)
 
-    def _settle(self, given: dict[str, Any]) -> "SentenceSegmenter":
-        """Settings given at load win over saved ones; a factory default does not count as given.
+    def _settle(self, given: dict[str, Any]) -> None:
+        """As for both components; a threshold that is given holds for the adapters as well.
 
         RAISES (ValueError): SEG200; SEG230 if there is no adapter of the name in `cfg`.
         """
         saved = {**DEFAULTS, **self.cfg["configured"]}
-        changed = {key: value for key, value in given.items() if value not in (DEFAULTS[key], saved.get(key))}
-        self.cfg = {**DEFAULTS, **self.cfg, **changed}
-        check_settings(self.cfg)
+        self.cfg = {**DEFAULTS, **self.cfg}
+        super()._settle(given)
         self.adapters.find(self.cfg["adapter"])
-        if "threshold" in changed:
-            self.adapters.set_threshold(changed["threshold"])
-        return self
+        if given["threshold"] not in (DEFAULTS["threshold"], saved["threshold"]):
+            self.adapters.set_threshold(given["threshold"])
 
 
 def _batches(docs: list[Doc], n_characters: int) -> Iterator[list[Doc]]:

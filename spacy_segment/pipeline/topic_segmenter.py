@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from itertools import islice, pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from spacy.language import Language
-from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
@@ -18,6 +16,7 @@ from ..errors import Errors
 from ..scorers import topic_score
 from ..topics import NO_LABEL, Units, find_units, sents_of, topics_of
 from ..types import Bools1d, Floats1d, Ints1d, TopicGold, TopicLogits, TopicModel
+from .base import Segmenter
 from .settings import TOPIC_DEFAULTS, check_topic_settings
 from .sources import forget_directories, remember_pipeline
 
@@ -89,7 +88,7 @@ def make_topic_segmenter(
     return component
 
 
-class TopicSegmenter(TrainablePipe):
+class TopicSegmenter(Segmenter):
     """Cuts a Doc with sentence starts into topics: spans that tile it, in `doc.spans[spans_key]`.
 
     spans_key (str): Where the spans go. Their group has `attrs["scores"]` (probability of the boundary that opens each
@@ -108,6 +107,9 @@ class TopicSegmenter(TrainablePipe):
     store_probs (bool): Keep `attrs["boundary_probs"]` in the group: (n_tokens,) float32, the probability that a topic
         starts at the token, 0 where no unit starts.
     """
+
+    defaults = TOPIC_DEFAULTS
+    check = staticmethod(check_topic_settings)
 
     def __init__(
         self,
@@ -337,24 +339,6 @@ class TopicSegmenter(TrainablePipe):
                 set_labels(self.model, (NO_LABEL, *names) if names else ())
         self.model.initialize(X=[example.reference for example in sample])
         forget_directories(self)
-
-    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "TopicSegmenter":
-        given = self.cfg["configured"]
-        super().from_bytes(bytes_data, exclude=exclude)
-        return self._settle(given)
-
-    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "TopicSegmenter":
-        given = self.cfg["configured"]
-        super().from_disk(path, exclude=exclude)
-        return self._settle(given)
-
-    def _settle(self, given: dict[str, Any]) -> "TopicSegmenter":
-        """Settings given at load win over saved ones; a factory default does not count as given."""
-        saved = self.cfg["configured"]
-        changed = {key: value for key, value in given.items() if value not in (TOPIC_DEFAULTS[key], saved.get(key))}
-        self.cfg.update(changed)
-        check_topic_settings(self.cfg)
-        return self
 
 
 class _with_key:

@@ -3,6 +3,7 @@
 import glob
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ def read_jsonl(lines: Lines, path: Path) -> Iterator[Record]:
             data = json.loads(line)
             text, spans = data["text"], data["sents"]
             starts = tile(text, [(start, end) for start, end in spans])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             reason = f"no key {error}" if isinstance(error, KeyError) else error
             raise bad_record(path, number, reason) from error
         yield Record(text, starts, str(data.get("id", number)), str(data.get("lang", "xx")))
@@ -156,10 +157,13 @@ def _sentences(lines: Lines, path: Path) -> Iterator[tuple[int, dict[str, str], 
             if len(fields) != 10:
                 raise bad_record(path, number, f"a token line has 10 columns, this one {len(fields)}")
             ident = fields[0]
-            if "." in ident or (ident.isdigit() and int(ident) <= inside_until):
+            found = re.fullmatch(r"(?:(\d{1,9})-)?(\d{1,9})(\.\d+)?", ident, re.ASCII)
+            if not found:
+                raise bad_record(path, number, f"'{ident[:20]}' is no number of a token")
+            if found[3] or int(found[2]) <= inside_until:
                 continue
-            if "-" in ident:
-                inside_until = int(ident.split("-")[1])
+            if found[1]:
+                inside_until = int(found[2])
             first = first if tokens else number
             tokens.append((fields[1], "" if "SpaceAfter=No" in fields[9] else " "))
         elif tokens:

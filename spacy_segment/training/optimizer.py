@@ -20,6 +20,8 @@ from ..errors import Errors
 from ..files import write_atomically
 
 STATE = ("weights", "mom1", "mom2")
+# A file that tells of more steps than this lies; schedules would be walked through for hours.
+LONGEST = 10_000_000
 
 
 class AdamW(Optimizer):
@@ -103,12 +105,15 @@ class AdamW(Optimizer):
             self.save(self.checkpoint)
 
     def save(self, path: Path) -> None:
-        """Write weights, moments and the number of steps."""
+        """Write weights, moments and the number of steps. RAISES (OSError): SEG421."""
         arrays = {}
         for place, (key, weights) in enumerate(self.latest.items()):
             for name, array in zip(STATE, (weights, self.mom1[key], self.mom2[key]), strict=True):
                 arrays[f"{place}.{name}"] = np.ascontiguousarray(array)
-        write_atomically(path, save_tensors(arrays, {"steps": str(self.n_steps)}))
+        try:
+            write_atomically(path, save_tensors(arrays, {"steps": str(self.n_steps)}))
+        except OSError as error:
+            raise OSError(Errors.SEG421.format(path=path, reason=error)) from error
 
 
 def read_checkpoint(path: Path) -> tuple[int, dict[str, np.ndarray]]:
@@ -116,9 +121,15 @@ def read_checkpoint(path: Path) -> tuple[int, dict[str, np.ndarray]]:
     try:
         data = path.read_bytes()
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        return int(header["__metadata__"]["steps"]), load_tensors(data)
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        steps, arrays = int(header["__metadata__"]["steps"]), load_tensors(data)
+        if not 0 <= steps <= LONGEST:
+            raise ValueError(f"it tells of {steps} steps")
+        broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+        if broken:
+            raise ValueError(f"{broken[0]} is not finite")
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(Errors.SEG420.format(path=path, reason=error)) from error
+    return steps, arrays
 
 
 def remaining_steps(total: int, checkpoint: str | None = None) -> int:

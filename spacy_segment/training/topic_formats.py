@@ -65,7 +65,7 @@ def read_topics(path: Path) -> Iterator[TopicRecord]:
             _check_sections(record)
         except StopIteration:
             return
-        except (KeyError, ValueError, TypeError, IndexError, AttributeError, SyntaxError) as error:
+        except (KeyError, ValueError, TypeError, IndexError, AttributeError, SyntaxError, RecursionError) as error:
             if str(error).startswith("[SEG"):
                 raise
             raise bad_record(path, number, f"no key {error}" if isinstance(error, KeyError) else error) from error

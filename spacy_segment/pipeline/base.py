@@ -1,0 +1,96 @@
+"""What both components share: saving and loading that never leave half a model, and settings given at load."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+import srsly
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc
+
+from ..errors import Errors
+from ..files import write_atomically
+
+SegmenterT = TypeVar("SegmenterT", bound="Segmenter")
+
+# What a model that was just loaded has to get through: two units of two pieces.
+TRIAL = ["a", "b"]
+
+
+class Segmenter(TrainablePipe):
+    """Base of the components.
+
+    defaults (dict): Settings and the values they have if none are given.
+    check (staticmethod): Raises SEG200 for settings that cannot be.
+    """
+
+    defaults: ClassVar[dict[str, Any]]
+    check: ClassVar[staticmethod]
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Save. Every file appears whole or stays as it was.
+
+        RAISES (OSError): SEG303 if a file cannot be written.
+        """
+        folder = Path(path)
+        try:
+            if "cfg" not in exclude:
+                write_atomically(folder / "cfg", srsly.json_dumps(self.cfg, indent=2).encode())
+            if "model" not in exclude:
+                write_atomically(folder / "model", self.model.to_bytes())
+            if "vocab" not in exclude:
+                self.vocab.to_disk(folder / "vocab", exclude=exclude)
+        except OSError as error:
+            raise OSError(Errors.SEG303.format(path=path, reason=error)) from error
+
+    def from_disk(self: SegmenterT, path: str | Path, *, exclude: Iterable[str] = ()) -> SegmenterT:
+        """Load. RAISES (ValueError): SEG300, SEG301, SEG200."""
+        with self._loading(exclude):
+            for name in {"cfg", "model"} - set(exclude):  # a pipe or a device would be read without end
+                if not Path(path, name).is_file():
+                    raise ValueError(f"there is no file '{name}'")
+            super().from_disk(path, exclude=exclude)
+        return self
+
+    def from_bytes(self: SegmenterT, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> SegmenterT:
+        """Load. RAISES (ValueError): SEG300, SEG301, SEG200."""
+        with self._loading(exclude):
+            super().from_bytes(bytes_data, exclude=exclude)
+        return self
+
+    @contextmanager
+    def _loading(self, exclude: Iterable[str]) -> Iterator[None]:
+        """Whatever is wrong with a file has a coded error; settings given before the load win over those in it."""
+        given = self.cfg["configured"]
+        try:
+            yield
+            if "model" not in exclude:
+                self._try_model()
+            self._settle(given)
+        except Exception as error:  # the files may hold anything, and so may the errors of their readers
+            if str(error).startswith("[SEG"):
+                raise
+            raise ValueError(Errors.SEG300.format(reason=f"{type(error).__name__}: {error}")) from error
+
+    def _try_model(self) -> None:
+        """Predict once. A model without weights, or one that listens to another component, cannot yet."""
+        nodes = list(self.model.walk())
+        is_empty = any(not getattr(shim, "is_built", True) for node in nodes for shim in node.shims)
+        if is_empty or any("listener" in node.name for node in nodes):
+            return
+        self._tell_model()
+        (prediction,) = self.model.predict([Doc(self.vocab, words=TRIAL, sent_starts=[True] * len(TRIAL))])
+        for name, values in vars(prediction).items():
+            if values is not None and not np.isfinite(np.asarray(values)).all():
+                raise ValueError(Errors.SEG301.format(problems=f"Not finite: the {name} of a prediction."))
+
+    def _settle(self, given: dict[str, Any]) -> None:
+        """Settings given at load win over saved ones; a factory default does not count as given."""
+        saved = self.cfg["configured"]
+        self.cfg.update({k: v for k, v in given.items() if v not in (self.defaults[k], saved.get(k))})
+        self.check(self.cfg)
+
+    def _tell_model(self) -> None:
+        """Pass settings on that the model has to know."""

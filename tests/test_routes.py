@@ -1,0 +1,256 @@
+"""The same answer whatever the route: saving, copying, batching, processes; for both components and each state."""
+
+import copy
+import multiprocessing
+import pickle
+
+import numpy as np
+import pytest
+import spacy
+from conftest import TEXTS, make_tiny, make_topic_examples, make_topics
+from spacy.language import Language
+from spacy.util import load_model_from_config
+
+JOINED = [" ".join(sentences) for sentences in TEXTS]
+# Fifty texts of every shape, the empty one among them.
+MANY = [
+    (" ".join(JOINED[i % 4 : i % 4 + 1 + i % 3]) + ("\n\n" if i % 5 == 0 else "")) * (i % 7 != 3) for i in range(50)
+]
+NAMES = ("sentence_segmenter", "topic_segmenter")
+
+
+def fresh():
+    """Both components, initialised, not trained."""
+    nlp = make_tiny()
+    nlp.add_pipe("topic_segmenter", source=make_topics("xx"))
+    return nlp
+
+
+@pytest.fixture(scope="module")
+def pipelines(trained):
+    """Both components in every state."""
+    spacy.util.fix_random_seed(0)
+    topics = make_topics("xx")
+    optimizer = topics.resume_training()
+    optimizer.learn_rate = 0.01
+    for _ in range(15):
+        topics.update(make_topic_examples(topics), sgd=optimizer)
+    learned = copy.deepcopy(trained)
+    learned.add_pipe("topic_segmenter", source=topics)
+    embedded = spacy.blank("xx")
+    for name in NAMES:
+        embedded.add_pipe(name)
+    return {"untrained": fresh(), "trained": learned, "embedded": embedded}
+
+
+def to_disk(nlp, path):
+    nlp.to_disk(path / "model")
+    return spacy.load(path / "model")
+
+
+def component_to_disk(nlp, path):
+    other = load_model_from_config(nlp.config, vocab=nlp.vocab)
+    for name in NAMES:
+        nlp.get_pipe(name).to_disk(path / name, exclude=["vocab"])
+        other.get_pipe(name).from_disk(path / name, exclude=["vocab"])
+    return other
+
+
+def component_bytes(nlp, path):
+    other = load_model_from_config(nlp.config, vocab=nlp.vocab)
+    for name in NAMES:
+        other.get_pipe(name).from_bytes(nlp.get_pipe(name).to_bytes(exclude=["vocab"]), exclude=["vocab"])
+    return other
+
+
+def model_bytes(nlp, path):
+    other = load_model_from_config(nlp.config, vocab=nlp.vocab)
+    for name in NAMES:
+        other.get_pipe(name).model.from_bytes(nlp.get_pipe(name).model.to_bytes())
+    return other
+
+
+def sourced(nlp, path):
+    other = spacy.blank("xx")
+    for name in NAMES:
+        other.add_pipe(name, source=nlp)
+    return other
+
+
+ROUTES = {
+    "spacy.load": to_disk,
+    "to_bytes": lambda nlp, path: load_model_from_config(nlp.config).from_bytes(nlp.to_bytes()),
+    "pickle": lambda nlp, path: pickle.loads(pickle.dumps(nlp)),
+    "deepcopy": lambda nlp, path: copy.deepcopy(nlp),
+    "disk of the component": component_to_disk,
+    "bytes of the component": component_bytes,
+    "bytes of the model": model_bytes,
+    "source": sourced,
+}
+
+
+def parameters(nlp):
+    """Name -> array, of all components and all of their parts."""
+    found = {}
+    for name in NAMES:
+        for i, node in enumerate(nlp.get_pipe(name).model.walk()):
+            found |= {f"{name}.{i}.{p}": node.get_param(p) for p in node.param_names if node.has_param(p)}
+            for shim in node.shims:
+                found |= {f"{name}.{i}.{k}": v.numpy() for k, v in shim.module.state_dict().items()}
+    return found
+
+
+def logits(nlp):
+    found = []
+    for text in MANY[:10]:
+        doc = nlp.make_doc(text)
+        found.append(nlp.get_pipe(NAMES[0]).predict([doc])[0].logits)
+        found.append(nlp.get_pipe(NAMES[1]).predict([nlp.get_pipe(NAMES[0])(doc)])[0].boundary)
+    return found
+
+
+def answers(docs):
+    return [
+        (
+            doc.text,
+            [sent.start_char for sent in doc.sents],
+            [(span.start_char, span.end_char, span.label_) for span in doc.spans["topics"]],
+        )
+        for doc in docs
+    ]
+
+
+@pytest.mark.parametrize("state", ["untrained", "trained", "embedded"])
+@pytest.mark.parametrize("route", ROUTES)
+def test_round_trip(pipelines, tmp_path, state, route):
+    nlp = pipelines[state]
+    other = ROUTES[route](nlp, tmp_path)
+    expected, found = parameters(nlp), parameters(other)
+    assert expected.keys() == found.keys()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values, err_msg=name)
+    for a, b in zip(logits(other), logits(nlp), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert answers(other.pipe(MANY)) == answers(nlp.pipe(MANY))
+
+
+def test_round_trips_can_fail(pipelines):
+    """The counter-example: fresh initialisations and other states differ in everything that is compared."""
+    other = fresh()
+    for nlp in (pipelines["trained"], pipelines["untrained"]):
+        assert any(not np.array_equal(v, parameters(other)[k]) for k, v in parameters(nlp).items() if "embed" in k)
+    assert any(not np.array_equal(a, b) for a, b in zip(logits(other), logits(pipelines["trained"]), strict=True))
+    assert answers(other.pipe(MANY)) != answers(pipelines["trained"].pipe(MANY))
+    assert answers(pipelines["embedded"].pipe(MANY)) != answers(pipelines["trained"].pipe(MANY))
+
+
+@pytest.mark.parametrize("state", ["untrained", "trained", "embedded"])
+def test_saving_twice_gives_the_same_bytes(pipelines, tmp_path, state):
+    pipelines[state].to_disk(tmp_path / "one")
+    spacy.load(tmp_path / "one").to_disk(tmp_path / "two")
+    files = sorted(p.relative_to(tmp_path / "one") for p in (tmp_path / "one").rglob("*") if p.is_file())
+    assert len([f for f in files if f.name == "model"]) == 2
+    for file in files:
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes(), file
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 7, 64, 1000])
+@pytest.mark.parametrize("state", ["trained", "embedded"])
+def test_batches(pipelines, state, batch_size):
+    nlp = pipelines[state]
+    order = np.random.default_rng(batch_size).permutation(len(MANY))
+    found = answers(nlp.pipe([MANY[i] for i in order], batch_size=batch_size))
+    alone = answers(nlp(text) for text in MANY)
+    assert [found[i] for i in np.argsort(order)] == alone
+    assert found != alone  # the order was another
+
+
+def test_one_thread_and_two(pipelines):
+    import torch
+
+    before = torch.get_num_threads()
+    found = []
+    for n in (1, 2):
+        torch.set_num_threads(n)
+        found.append(logits(pipelines["embedded"]))
+    torch.set_num_threads(before)
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-2 if has_bfloat16() else 1e-5)
+
+
+def has_bfloat16():
+    from spacy_segment.models.shim import has_native_bfloat16
+
+    return has_native_bfloat16("cpu")
+
+
+def test_the_same_seed_gives_the_same_weights():
+    found = []
+    for seed in (1, 1, 2):
+        spacy.util.fix_random_seed(seed)
+        nlp = make_topics("xx")
+        nlp.add_pipe("sentence_segmenter", source=make_tiny(), first=True)
+        optimizer = nlp.resume_training()
+        for _ in range(3):
+            nlp.update(make_topic_examples(nlp), sgd=optimizer)
+        found.append(parameters(nlp))
+    for name in found[0]:
+        np.testing.assert_array_equal(found[0][name], found[1][name], err_msg=name)
+    assert any(not np.array_equal(found[0][name], found[2][name]) for name in found[0])
+
+
+def _work(nlp, n_process, connection):
+    connection.send(answers(nlp.pipe(MANY, n_process=n_process, batch_size=8)))
+
+
+def in_time(method, target, *arguments, seconds=240):
+    """Run in a process that is killed if it hangs. RETURNS: What it sent, or None."""
+    context = multiprocessing.get_context(method)
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=target, args=(*arguments, sender))
+    process.start()
+    found = receiver.recv() if receiver.poll(seconds) else None
+    process.kill()
+    process.join()
+    return found
+
+
+@pytest.mark.parametrize("n_process", [1, 2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
+def test_processes(pipelines, method, n_process):
+    """Also after torch has used more than one thread, which once made a fork wait for ever."""
+    import torch
+
+    nlp = pipelines["trained"]
+    torch.set_num_threads(2)
+    expected = answers(nlp.pipe(MANY))
+    assert in_time(method, _work, nlp, n_process) == expected
+    torch.set_num_threads(1)
+
+
+@Language.component("stumble")
+def stumble(doc):
+    if "kettle" in doc.text:
+        raise ValueError(f"stumbled over {doc.text[:10]}")
+    return doc
+
+
+@pytest.mark.parametrize("n_process", [1, 2])
+def test_an_exception_in_a_worker_surfaces_with_its_text(trained, n_process):
+    nlp = copy.deepcopy(trained)
+    nlp.add_pipe("stumble")
+    with pytest.raises(ValueError, match="stumbled over The kettle"):
+        list(nlp.pipe(JOINED, n_process=n_process, batch_size=2))
+    topics = make_topics("xx")  # no sentences: our own error
+    with pytest.raises(ValueError, match="SEG140"):
+        list(topics.pipe(JOINED, n_process=n_process, batch_size=2))
+
+
+def test_a_hang_would_be_seen():
+    assert in_time("fork", _sleep, seconds=0.5) is None
+
+
+def _sleep(connection):
+    import time
+
+    time.sleep(60)
