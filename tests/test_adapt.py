@@ -13,7 +13,6 @@ import spacy
 from conftest import TEXTS, TINY_MODEL, make_examples
 from spacy.cli._util import app
 from spacy.cli.train import train
-from test_models import bert  # noqa: F401 (a fixture)
 from typer.testing import CliRunner
 
 from spacy_segment.adapters import Adapter
@@ -224,7 +223,7 @@ def test_an_encoder_without_torch_layers():
         adapt(nlp, [orders()])
 
 
-def test_a_hugging_face_encoder(bert, tmp_path):  # noqa: F811
+def test_a_hugging_face_encoder(bert, tmp_path):
     encoder = {
         "@architectures": "spacy_segment.HFEncoder.v1",
         "name": str(bert),

@@ -9,7 +9,8 @@ import torch
 from planted import canary, snapshot
 from safetensors.torch import load_file, save_file
 
-from spacy_segment.models.encoder import HFEncoder, read_config
+from spacy_segment.models.checkpoints import build_config
+from spacy_segment.models.encoder import HFEncoder
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *"abcdefgh", *(f"##{c}" for c in "abcdefgh")]
 SIZES = dict(
@@ -176,7 +177,7 @@ def test_a_saved_encoder_with_a_planted_configuration(bert, nothing_happens):
 
 
 def test_configurations_keep_nothing_that_names_code():
-    config = read_config(
+    config = build_config(
         {"model_type": "bert", "auto_map": AUTO, "quantization_config": {}, "torch_dtype": "x", **SIZES}
     )
     assert config.hidden_size == 32

@@ -48,7 +48,7 @@ def Coherence(
     weights: dict[str, float] | None = None,
     piece_dropout: float = 0.3,
     feature_dropout: float = 0.3,
-    change_point: float = 0.3,
+    change_point: float = 0.5,
     pretrained: str | None = None,
     dtype: str = "auto",
 ) -> TopicModel:

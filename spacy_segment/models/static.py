@@ -19,7 +19,7 @@ from .shim import VocabularyShim
 from .weights import pretrained_path
 
 
-def StaticEncoder(*, width: int = 128, trainable: bool = False, pretrained: str | None = None) -> EncoderModel:
+def StaticEncoder(*, width: int = 160, trainable: bool = False, pretrained: str | None = None) -> EncoderModel:
     """Look the vector of every piece up in a table.
 
     trainable (bool): Whether training changes the table.

@@ -29,7 +29,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 TOPIC_DEFAULTS: dict[str, Any] = {
     "spans_key": "topics",
     "units": "sentences",
-    "threshold": 0.2,
+    "threshold": 0.1,
     "label_threshold": 0.5,
     "min_length": 0,
     "max_length": None,
