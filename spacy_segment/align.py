@@ -14,6 +14,8 @@ from .errors import Errors
 from .text import code_points, is_kind
 from .types import Boundaries, Ints1d, PieceStates
 
+# Signs that belong to the character after them (Grapheme_Cluster_Break=Prepend).
+PREPENDED = (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD)
 # Signs that join the consonant before them to the one after them (the linkers of rule GB9c, and those like them).
 LINKERS = (0x094D, 0x09CD, 0x0ACD, 0x0B4D, 0x0C4D, 0x0D4D, 0x1039, 0x17D2, 0x1A60, 0x1B44)
 
@@ -130,7 +132,7 @@ def _pool(offsets: Ints1d, logits: np.ndarray) -> Boundaries:
 
 def _is_inside_grapheme(points: Ints1d, offsets: Ints1d) -> np.ndarray:
     """Whether the character at each offset belongs to the one before it: marks, joiners, jamo, flags,
-    consonants joined to one another.
+    consonants joined to one another, what stands after a sign that spans a number.
 
     Unicode Standard Annex 29, in its rules that matter between words; pairs of flags are never told apart.
     """
@@ -138,7 +140,7 @@ def _is_inside_grapheme(points: Ints1d, offsets: Ints1d) -> np.ndarray:
     before = points[np.maximum(offsets - 1, 0)]
     flag = (here >= 0x1F1E6) & (here <= 0x1F1FF) & (before >= 0x1F1E6) & (before <= 0x1F1FF)
     jamo = (here >= 0x1160) & (here <= 0x11FF)
-    joined = np.isin(before, LINKERS) & is_kind(here, "letter")
+    joined = np.isin(before, LINKERS) & is_kind(here, "letter") | np.isin(before, PREPENDED)
     return (offsets > 0) & (is_kind(here, "extend") | (before == 0x200D) | flag | jamo | joined)
 
 

@@ -132,7 +132,7 @@ def test_page_opens_as_the_doc_is(browser, doc):
 
 def test_sliders_decide_again_and_reset_goes_back(browser, doc):
     browser.open(doc)
-    assert browser.all("input", "e.value") == ["20", "25"]
+    assert browser.all("input", "e.value") == ["16", "25"]
     browser.slide("sent", 75)
     assert browser.sentences() == [" ".join(SENTENCES[:1]), " ".join(SENTENCES[1:3]), " ".join(SENTENCES[3:])]
     browser.slide("sent", 15)

@@ -51,7 +51,7 @@ def make_checkpoint(
     from transformers import XLMRobertaConfig, XLMRobertaForTokenClassification, XLMRobertaTokenizerFast
 
     torch.manual_seed(0)
-    tokenizer = XLMRobertaTokenizerFast.from_pretrained(path)
+    tokenizer = XLMRobertaTokenizerFast.from_pretrained(path, trust_remote_code=False)
     config = XLMRobertaConfig(
         vocab_size=len(tokenizer),
         hidden_size=hidden_width,

@@ -62,7 +62,7 @@ def read_checkpoint(name: str, *, tokenizer: str | None, n_layers: int | None) -
         if found["missing_keys"]:
             raise ValueError(f"its weights lack {', '.join(sorted(found['missing_keys']))}")
         if is_sat:
-            fast = XLMRobertaTokenizerFast.from_pretrained(tokenizer or name)
+            fast = XLMRobertaTokenizerFast.from_pretrained(tokenizer or name, trust_remote_code=False)
         else:
             fast = AutoTokenizer.from_pretrained(tokenizer or name, trust_remote_code=False, use_fast=True)
         pieces = fast.backend_tokenizer.to_str()
@@ -110,8 +110,11 @@ def build_encoder(meta: dict[str, Any], *, lookahead: int | str | None) -> Limit
 
     config = build_config(meta["config"])
     kind = config.model_type
-    options = {"add_pooling_layer": False} if kind in ROBERTA_LIKE or kind == "bert" else {}
-    encoder: nn.Module = AutoModel.from_config(config, trust_remote_code=False, **options)
+    encoder: nn.Module
+    if kind in ROBERTA_LIKE or kind == "bert":
+        encoder = AutoModel.from_config(config, trust_remote_code=False, add_pooling_layer=False)
+    else:
+        encoder = AutoModel.from_config(config, trust_remote_code=False)
     return LimitedLookahead(
         encoder.float(),
         lookahead=lookahead_per_layer(meta["config"], lookahead),

@@ -104,7 +104,10 @@ class HFShim(TorchShim):
         """RAISES (ValueError): SEG302, SEG310."""
         if self._model is None and self.name is not None:
             checkpoint = read_checkpoint(self.name, tokenizer=self.tokenizer_name, n_layers=self.n_layers)
-            self.restore(checkpoint.weights, checkpoint.meta)
+            try:
+                self.restore(checkpoint.weights, checkpoint.meta)
+            except ValueError as error:
+                raise ValueError(Errors.SEG310.format(name=Path(self.name).name, reason=error)) from error
             self.head = checkpoint.head
         return super().module
 

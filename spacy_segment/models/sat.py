@@ -41,7 +41,7 @@ def forward(
     model: SentenceModel, docs: list[Doc], is_train: bool
 ) -> tuple[list[PieceStates], Callable[[list[Floats2d]], list[Doc]]]:
     encoder, head = model.layers
-    if not head.has_param("W"):
+    if not head.has_param("W") and "pretrained_head" in encoder.attrs:
         init(model)
     if not is_train and "project" in encoder.attrs:
         return encoder.attrs["project"](encoder, docs, _boundary_projection(head)), lambda d_logits: docs

@@ -205,7 +205,10 @@ class SentenceSegmenter(Segmenter):
         cfg = self.cfg
         candidates = move_to_tokens(doc, boundaries, split=cfg["split_tokens"])
         must, must_not = self._presets(doc)
-        offsets = np.union1d(np.append(candidates.offsets, 0), must)
+        # A token may stand on a line of its own and yet have no piece: signs that the tokenizer does not know.
+        tokens = token_offsets(doc)[0][~is_space(doc)]
+        lines = tokens[self._follows_newline(doc, tokens)]
+        offsets = np.unique(np.concatenate([candidates.offsets, [0], must, lines]))
         logits = np.zeros(len(offsets))
         logits[np.searchsorted(offsets, candidates.offsets)] = candidates.logits
         forbidden = np.isin(offsets, must_not)

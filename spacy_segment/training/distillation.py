@@ -54,7 +54,7 @@ def distill(
 def _train(start: np.ndarray, bags: list[np.ndarray], targets: np.ndarray, seed: int) -> np.ndarray:
     """Raise the cosine of the mean of a passage's vectors and its target."""
     rng = np.random.default_rng(seed)
-    table = torch.nn.EmbeddingBag.from_pretrained(torch.from_numpy(start), freeze=False, mode="mean")
+    table = torch.nn.EmbeddingBag(*start.shape, mode="mean", _weight=torch.from_numpy(start))
     optimizer = torch.optim.Adam(table.parameters(), lr=RATE)
     gold = torch.from_numpy(targets)
     kept = np.flatnonzero([len(bag) > 0 for bag in bags])
