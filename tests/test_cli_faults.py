@@ -166,7 +166,14 @@ COMMAND = [sys.executable, "-m", "spacy", "segment"]
 
 def start(model, *arguments, **settings):
     pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    return subprocess.Popen([*COMMAND, *map(str, arguments), "--model", model], **{**pipes, **settings})
+    return subprocess.Popen(
+        [*COMMAND, *map(str, arguments), "--model", model], preexec_fn=hear_ctrl_c, **{**pipes, **settings}
+    )
+
+
+def hear_ctrl_c():
+    """A job in the background of a shell ignores it, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_a_reader_that_leaves_is_no_error(model, tmp_path):
