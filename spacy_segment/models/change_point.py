@@ -13,9 +13,9 @@ import numpy as np
 from spacy.tokens import Doc
 from thinc.api import Model
 
-from ..topics import Units, find_units
+from ..topics import find_units
 from ..types import Bools1d, EncoderModel, Floats1d, Floats2d, TopicLogits, TopicModel
-from .similarity import NEVER, init, unit_vectors
+from .similarity import NEVER, init, topic_places, unit_vectors
 
 PENALTY, SHARPNESS, MAX_UNITS = 1.55, 4.0, 120
 
@@ -55,13 +55,6 @@ def forward(model: TopicModel, docs: list[Doc], is_train: bool) -> tuple[list[To
         vectors = unit_vectors(model.layers[0], doc, units)
         results.append(TopicLogits(change_point_logits(vectors, places, **model.attrs["settings"])))
     return results, lambda d_logits: docs
-
-
-def topic_places(units: Units) -> Bools1d:
-    """Units that a topic could start with: those after a blank line, or all in a document without blank lines."""
-    if len(units.gaps) and units.gaps.max() == 2:
-        return units.gaps == 2
-    return np.ones(len(units.gaps), dtype=bool)
 
 
 def change_point_logits(

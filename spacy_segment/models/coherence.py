@@ -19,14 +19,14 @@ from torch import Tensor
 from ..topics import Units, find_units
 from ..types import EncoderModel, Ints1d, PieceStates, TopicGold, TopicLogits, TopicModel
 from . import serialize
-from .change_point import change_point_logits, topic_places
+from .change_point import change_point_logits
 from .labels import get_labels, init, set_labels, topic_shim
 from .shim import TorchShim, check_sizes
-from .similarity import directions
+from .similarity import directions, topic_places
 from .torch.coherence import Coherence as CoherenceModule
 from .torch.objectives import IGNORE, boundary_loss, contrastive_loss, disarray
 from .torch.units import run_means
-from .units import N_VALUES, begin_encode, blocks, owners, surface_features
+from .units import N_VALUES, begin_encode, blocks, finish_loss, owners, surface_features
 from .weights import pretrained_path
 
 # How much every part of the objective counts; 0 switches it off.
@@ -160,13 +160,7 @@ def begin_loss(
     run = _flatten(shim, module, [find_units(doc, model.attrs["units"]) for doc in docs], pieces)
     with shim.autocast():
         losses = _losses(model, module, flat, run, golds, rng)
-        total = sum(model.attrs["weights"][name] * loss for name, loss in losses.items())
-
-    def backprop() -> None:
-        cast(Tensor, total).backward()
-        backprop_encoder()
-
-    return {name: float(loss.detach()) for name, loss in losses.items()}, backprop
+    return finish_loss(losses, model.attrs["weights"], backprop_encoder)
 
 
 def _losses(

@@ -20,7 +20,7 @@ from ..types import EncoderModel, TopicGold, TopicLogits, TopicModel
 from .labels import get_labels, init, set_labels, topic_shim
 from .shim import TorchShim
 from .torch.pairs import PairHeads
-from .units import begin_encode, unit_docs
+from .units import begin_encode, finish_loss, unit_docs
 
 # How much every question counts; 0 leaves it out.
 WEIGHTS = {"stp": 1.0, "tc": 0.5, "nsp": 0.5}
@@ -114,13 +114,7 @@ def begin_loss(
     with shim.autocast():
         v = _pool(module, flat, [len(p.starts) for p in pieces])
         losses = _losses(model, module, v, doc_of, np.concatenate(same), np.concatenate(labels), rng)
-        total = sum(model.attrs["weights"][name] * loss for name, loss in losses.items())
-
-    def backprop() -> None:
-        cast(Tensor, total).backward()
-        backprop_encoder()
-
-    return {name: float(loss.detach()) for name, loss in losses.items()}, backprop
+    return finish_loss(losses, model.attrs["weights"], backprop_encoder)
 
 
 def _losses(

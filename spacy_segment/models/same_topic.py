@@ -20,7 +20,7 @@ from ..types import EncoderModel, PieceStates, TopicGold, TopicLogits, TopicMode
 from .labels import init, topic_shim
 from .shim import TorchShim
 from .torch.pairs import PairHeads
-from .units import begin_encode, unit_docs
+from .units import begin_encode, finish_loss, unit_docs
 
 # Units of a batch that training takes pairs from at most.
 MAX_ANCHORS = 16
@@ -107,12 +107,7 @@ def begin_loss(
         loss = F.binary_cross_entropy_with_logits(
             logits, torch.as_tensor(same, device=flat.device, dtype=torch.float32)
         )
-
-    def backprop() -> None:
-        loss.backward()
-        backprop_encoder()
-
-    return {"stp": float(loss.detach())}, backprop
+    return finish_loss({"stp": loss}, model.attrs["weights"], backprop_encoder)
 
 
 def sample_pairs(

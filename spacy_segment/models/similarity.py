@@ -8,7 +8,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 
 from ..topics import Units, find_units
-from ..types import EncoderModel, Floats1d, Floats2d, TopicLogits, TopicModel
+from ..types import Bools1d, EncoderModel, Floats1d, Floats2d, TopicLogits, TopicModel
 from .units import blocks, owners
 
 # Log-odds of a place at which no topic starts: far below any threshold, but finite.
@@ -62,10 +62,17 @@ def forward(model: TopicModel, docs: list[Doc], is_train: bool) -> tuple[list[To
     for doc in docs:
         units = find_units(doc, model.attrs["units"])
         logits = model.attrs["score"](unit_vectors(model.layers[0], doc, units))
-        if model.attrs["paragraphs"] and len(logits) and units.gaps.max() == 2:
-            logits = np.where(units.gaps == 2, logits, NEVER)
+        if model.attrs["paragraphs"]:
+            logits = np.where(topic_places(units), logits, NEVER)
         results.append(TopicLogits(logits))
     return results, lambda d_logits: docs
+
+
+def topic_places(units: Units) -> Bools1d:
+    """Units that a topic could start with: those after a blank line, or all in a document without blank lines."""
+    if len(units.gaps) and units.gaps.max() == 2:
+        return units.gaps == 2
+    return np.ones(len(units.gaps), dtype=bool)
 
 
 def init(model: TopicModel, X: list[Doc] | None = None, Y: None = None) -> None:

@@ -1,6 +1,7 @@
 """What topic models make of units: blocks of a long Doc, Docs of single units, owners of pieces, surface features."""
 
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import numpy as np
 import torch
@@ -61,6 +62,23 @@ def begin_encode(
             backprop_encoder([PieceStates(g, p.starts, p.ends) for g, p in zip(parts, pieces, strict=True)])
 
     return flat, pieces, backprop
+
+
+def finish_loss(
+    losses: dict[str, Tensor], weights: dict[str, float], backprop_encoder: Callable[[], None]
+) -> tuple[dict[str, float], Callable[[], None]]:
+    """What `begin_loss` of every topic model gives back.
+
+    RETURNS (tuple): What every part of the objective is, unweighted, and a function that computes the gradients of their
+        weighted sum.
+    """
+    total = sum(weights[name] * loss for name, loss in losses.items())
+
+    def backprop() -> None:
+        cast(Tensor, total).backward()
+        backprop_encoder()
+
+    return {name: float(loss.detach()) for name, loss in losses.items()}, backprop
 
 
 def owners(pieces: PieceStates, starts: Ints1d) -> Ints1d:
