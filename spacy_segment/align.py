@@ -14,8 +14,6 @@ from .errors import Errors
 from .text import code_points, is_kind
 from .types import Boundaries, Ints1d, PieceStates
 
-# Signs that belong to the character after them (Grapheme_Cluster_Break=Prepend).
-PREPENDED = (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD)
 # Signs that join the consonant before them to the one after them (the linkers of rule GB9c, and those like them).
 LINKERS = (0x094D, 0x09CD, 0x0ACD, 0x0B4D, 0x0C4D, 0x0D4D, 0x1039, 0x17D2, 0x1A60, 0x1B44)
 
@@ -139,9 +137,8 @@ def _is_inside_grapheme(points: Ints1d, offsets: Ints1d) -> np.ndarray:
     here = points[offsets]
     before = points[np.maximum(offsets - 1, 0)]
     flag = (here >= 0x1F1E6) & (here <= 0x1F1FF) & (before >= 0x1F1E6) & (before <= 0x1F1FF)
-    jamo = (here >= 0x1160) & (here <= 0x11FF)
-    joined = np.isin(before, LINKERS) & is_kind(here, "letter") | np.isin(before, PREPENDED)
-    return (offsets > 0) & (is_kind(here, "extend") | (before == 0x200D) | flag | jamo | joined)
+    joined = np.isin(before, LINKERS) & is_kind(here, "letter") | is_kind(before, "prepend")
+    return (offsets > 0) & (is_kind(here, "extend") | (before == 0x200D) | flag | joined)
 
 
 def _holds_unspaced(points: Ints1d, starts: Ints1d, ends: Ints1d) -> np.ndarray:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
+import regex
 
 from .types import Ints1d
 
@@ -29,11 +30,16 @@ UNSPACED_BLOCKS = (
     (0xFF00, 0xFFEF),  # full-width forms
 )
 
+# By Grapheme_Cluster_Break: what never stands apart from the character before it, and from the one after it.
+EXTENDING = regex.compile(r"[\p{GCB=Extend}\p{GCB=SpacingMark}\p{GCB=ZWJ}\p{GCB=V}\p{GCB=T}]")
+PREPENDING = regex.compile(r"[\p{GCB=Prepend}\p{GCB=L}]")
+
 TESTS: dict[str, Callable[[str], bool]] = {
     "upper": str.isupper,
     "lower": str.islower,
     "space": str.isspace,
-    "extend": lambda c: unicodedata.category(c)[0] == "M" or c in "\u200d\u200c" or "\U0001f3fb" <= c <= "\U0001f3ff",
+    "extend": lambda c: unicodedata.category(c)[0] == "M" or EXTENDING.match(c) is not None,
+    "prepend": lambda c: PREPENDING.match(c) is not None,
     "letter": str.isalpha,
     "unspaced": lambda c: any(first <= ord(c) <= last for first, last in UNSPACED_BLOCKS),
 }
@@ -45,8 +51,8 @@ def code_points(text: str) -> Ints1d:
 
 
 def is_kind(points: Ints1d, kind: str) -> np.ndarray:
-    """Whether each code point is of a kind: "upper", "lower", "letter", "space", "extend" (part of the character before it) or
-    "unspaced" (of a script without spaces between words).
+    """Whether each code point is of a kind: "upper", "lower", "letter", "space", "extend" (part of the character before it),
+    "prepend" (part of the character after it) or "unspaced" (of a script without spaces between words).
 
     RETURNS (ndarray): Booleans, same shape.
     """
