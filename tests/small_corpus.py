@@ -34,7 +34,7 @@ THEMES = {
 }
 ENDINGS = ("before noon", "every Monday", "without a word", "in the rain", "near Dr. Mill's house", "at 9.30 a.m.")
 # So much of every document and so many corpora of every folder are in a slice.
-N_CORPORA, N_DOCUMENTS, LONGEST = 2, 4, 20_000
+N_CORPORA, N_DOCUMENTS, LONGEST = 1, 3, 6_000
 
 
 def sentence(rng: random.Random, theme: str) -> str:
@@ -87,8 +87,8 @@ def write_slice(data: Path, folder: Path) -> None:
             for path in sorted(directory.glob(pattern))[:N_CORPORA]:
                 for split in SPLITS:
                     source = path.with_name(path.name.replace("train", split))
-                    if source.exists():
-                        write_lines(folder / kind / directory.name / source.name, first_rows(source))
+                    if rows := first_rows(source) if source.exists() else []:
+                        write_lines(folder / kind / directory.name / source.name, rows)
 
 
 def first_rows(path: Path) -> list[dict]:

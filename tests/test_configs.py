@@ -12,7 +12,7 @@ from spacy.util import load_config
 from test_project import ROOT
 
 CONFIGS = sorted((ROOT / "configs").glob("*.cfg"), key=lambda path: path.name)
-# `project.yml` trains the others, see smoke.py.
+# `project.yml` trains the others, see run_smoke.py.
 PRETRAINED = [path for path in CONFIGS if "encoder" in load_config(path, interpolate=False)["paths"]]
 SMALL = {
     "components.topic_segmenter.model.width": 32,

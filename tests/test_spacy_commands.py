@@ -6,8 +6,8 @@ import warnings
 import pytest
 import spacy
 from conftest import make_tiny
+from run_smoke import SENTENCES, TOPICS
 from small_corpus import write_corpus
-from smoke import SENTENCES, TOPICS
 from spacy.cli._util import app
 from spacy.tokens import DocBin
 from test_project import ROOT

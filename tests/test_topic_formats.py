@@ -78,3 +78,25 @@ def test_corpora(tmp_path):
     stream = MixedTopics(str(path), join=1.0, seed=1)(nlp)
     joined = next(stream)
     assert len(joined.reference.spans["topics"]) == 4
+
+
+CNXML = """<document xmlns="http://cnx.rice.edu/cnxml"><title>Bread</title><content>
+<para>Bread is <term>old</term> (<link target-id="f"/>).</para><figure><caption>A loaf.</caption></figure>
+<section><title>Dough</title><para>Mix it<footnote>By hand.</footnote> well.</para>
+<list><item>Flour</item><item>Water</item></list><section><title>Rest</title><para>Wait.</para></section></section>
+<section><title>Oven</title><!-- hot --><para>Bake it.</para></section></content></document>"""
+
+
+def test_textbooks_keep_prose_and_sections(tmp_path):
+    (record,) = read_topics(write(tmp_path / "a.cnxml", CNXML))
+    assert record.text.split("\n\n") == ["Bread is old (…).", "Mix it well.", "Flour", "Water", "Wait.", "Bake it."]
+    assert [(s.title, s.level) for s in record.sections] == [("", 1), ("Dough", 1), ("Rest", 2), ("Oven", 1)]
+    assert record.text[record.sections[3].start :] == "Bake it."
+
+
+@pytest.mark.parametrize(
+    "text", ["<document>", "<document/>", '<!DOCTYPE d [<!ENTITY a "b">]><document><content>&a;</content></document>']
+)
+def test_broken_textbooks_are_named(tmp_path, text):
+    with pytest.raises(ValueError, match=r"SEG141.*a\.cnxml, record 1"):
+        list(read_topics(write(tmp_path / "a.cnxml", text)))

@@ -39,6 +39,14 @@ def test_assets_are_pinned_and_have_names_that_convert_reads():
     for asset in PROJECT["assets"]:
         assert len([part for part in asset["url"].split("/") if len(part) == 40]) == 1, asset["url"]
         assert split_of(ROOT / asset["dest"])
+        assert len(asset.get("checksum", 32 * "0")) == 32, asset["dest"]
+    assert sum("checksum" in asset for asset in PROJECT["assets"]) >= 8
+
+
+def test_every_workflow_checks_the_data_first():
+    for name in ("all", "sentences", "topics", "embedded"):
+        assert PROJECT["workflows"][name][:2] == ["verify", "convert"]
+    assert set(COMMANDS["verify"]["outputs"]) <= set(COMMANDS["convert"]["deps"])
 
 
 def test_the_readme_shows_the_project_and_is_short(tmp_path):

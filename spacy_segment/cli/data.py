@@ -1,4 +1,4 @@
-"""`python -m spacy segment-data`: gold data of any known format into one, and test sets under every condition."""
+"""`python -m spacy segment-data`: check gold data, bring any known format into one, make test sets of every condition."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,10 +7,11 @@ import typer
 from spacy.cli._util import app
 from wasabi import msg
 
+from ..training.assets import verify
 from ..training.convert import convert_sentences, convert_topics, corrupt
 from .reporting import reported
 
-data_app = typer.Typer(help="Convert gold data, and corrupt it", no_args_is_help=True)
+data_app = typer.Typer(help="Check gold data, convert and corrupt it", no_args_is_help=True)
 app.add_typer(data_app, name="segment-data")
 data_cli = data_app
 
@@ -38,6 +39,18 @@ def corrupt_cli(
 ) -> None:
     """Sentences -> CONDITION/FOLDER/NAME.spacy for clean, flat and corrupted text, which `spacy evaluate` reads."""
     _run(lambda: corrupt(source, output, limit), output)
+
+
+@data_app.command("verify")
+def verify_cli(
+    source: Path = typer.Argument(..., help="Folder with sentences and topics"),
+    output: Path = typer.Argument(..., help="Table of its files to write"),
+    project: Path = typer.Option(Path("project.yml"), help="Project file that declares assets"),
+) -> None:
+    """Checksums of the assets below a folder -> a table of all its files with their MD5."""
+    with reported():
+        n, n_checked = verify(source, project, output)
+    msg.good(f"{n} files in {output}, {n_checked} of them with a checksum that is right")
 
 
 def _run(convert: Callable[[], int], output: Path) -> None:

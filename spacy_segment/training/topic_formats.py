@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Errors
+from .cnxml import read_sections
 
 BLANK = "\n\n"
 
@@ -80,6 +81,8 @@ def find_reader(path: Path, text: str) -> Callable[[str, Path], Iterator[TopicRe
         return read_jsonl
     if suffix == ".json":
         return read_json
+    if suffix == ".cnxml":
+        return read_cnxml
     if start.startswith("========,"):
         return read_wiki727k
     if start.startswith("====="):
@@ -124,6 +127,11 @@ def read_json(text: str, path: Path) -> Iterator[TopicRecord]:
             yield _from_labels(str(document.get("dial_id", number)), document["utterances"], labels)
         else:
             raise ValueError(f"none of the known formats has the keys {', '.join(sorted(document))[:80]}")
+
+
+def read_cnxml(text: str, path: Path) -> Iterator[TopicRecord]:
+    """A module of a textbook of OpenStax."""
+    yield build(path.stem, [Heading(*section) for section in read_sections(text)])
 
 
 def read_choi(text: str, path: Path) -> Iterator[TopicRecord]:

@@ -20,7 +20,7 @@ from .topic_formats import Section, TopicRecord, read_topics
 
 Corpus = Callable[[Language], Iterator[Example]]
 
-SUFFIXES = (".jsonl", ".json", ".ref", ".txt", ".md", "")
+SUFFIXES = (".jsonl", ".json", ".ref", ".txt", ".md", ".cnxml", "")
 # A plain splitter for training texts: after closing punctuation before white space, after CJK full stops, at newlines.
 SENTENCE_END = re.compile(r"(?:[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[”’」』）]*|\n)\s*")
 

@@ -1,4 +1,4 @@
-"""The whole project on a small slice: `python tests/smoke.py [DATA]`, or `python -m spacy project run smoke`.
+"""The whole project on a small slice: `python tests/run_smoke.py [DATA]`, or `python -m spacy project run smoke`.
 
 Runs the workflow "all" in the folder `smoke`, checks that every declared output is there, and runs it again, when every
 step has to be skipped. Without DATA, or where there is no such folder, the texts are of our own making.

@@ -1,0 +1,71 @@
+"""Data folders against the checksums of a project, as weasel does not check them."""
+
+import hashlib
+
+import pytest
+import srsly
+from typer.testing import CliRunner
+
+from spacy_segment.cli.data import data_app
+from spacy_segment.training.assets import verify
+
+TEXT = "One sentence.\nAnother one.\n"
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project with an asset with a checksum and one without, both fetched, and a file that is no asset."""
+    folder = tmp_path / "assets" / "sentences" / "news"
+    folder.mkdir(parents=True)
+    for name in ("en_a.test.txt", "en_b.test.txt", "en_c.test.txt"):
+        (folder / name).write_text(TEXT)
+    checksum = hashlib.md5(TEXT.encode()).hexdigest()
+    assets = [
+        {"dest": "assets/sentences/news/en_a.test.txt", "url": "https://example.org/a", "checksum": checksum},
+        {"dest": "assets/sentences/news/en_b.test.txt", "url": "https://example.org/b"},
+    ]
+    srsly.write_yaml(tmp_path / "project.yml", {"assets": assets})
+    return tmp_path
+
+
+def check(project, data="assets"):
+    return verify(project / data, project / "project.yml", project / "corpus" / "files.tsv")
+
+
+def test_files_are_listed_with_how_they_were_checked(project):
+    assert check(project) == (3, 1)
+    rows = [line.split("\t") for line in (project / "corpus" / "files.tsv").read_text().splitlines()]
+    assert [(row[0][-13:], row[2]) for row in rows[1:]] == [
+        ("en_a.test.txt", "checksum"),
+        ("en_b.test.txt", "none"),
+        ("en_c.test.txt", "none"),
+    ]
+
+
+def test_wrong_and_missing_files_are_all_named_and_nothing_is_written(project):
+    folder = project / "assets" / "sentences" / "news"
+    (folder / "en_a.test.txt").write_text(TEXT.upper())
+    (folder / "en_b.test.txt").unlink()
+    with pytest.raises(ValueError, match=r"SEG113.*en_b.test.txt is missing.*en_a.test.txt has MD5"):
+        check(project)
+    assert not (project / "corpus").exists()
+
+
+def test_another_folder_needs_no_assets(project):
+    (project / "mine" / "topics").mkdir(parents=True)
+    assert check(project, "mine") == (0, 0)
+
+
+def test_command_fails_in_one_line(project):
+    (project / "assets" / "sentences" / "news" / "en_a.test.txt").write_text("")
+    arguments = [
+        "verify",
+        project / "assets",
+        project / "out.tsv",
+        "--project",
+        project / "project.yml",
+    ]
+    result = CliRunner().invoke(data_app, [str(a) for a in arguments])
+    assert result.exit_code == 1
+    assert "SEG113" in result.stderr
+    assert not (project / "out.tsv").exists()
