@@ -14,8 +14,7 @@ from .errors import Errors
 from .text import code_points, is_kind
 from .types import Boundaries, Ints1d, PieceStates
 
-# Signs that join the consonant before them to the one after them (the linkers of rule GB9c, and those like them).
-LINKERS = (0x094D, 0x09CD, 0x0ACD, 0x0B4D, 0x0C4D, 0x0D4D, 0x1039, 0x17D2, 0x1A60, 0x1B44)
+ZWNJ = 0x200C
 
 
 def token_offsets(doc: Doc) -> tuple[Ints1d, Ints1d]:
@@ -137,8 +136,19 @@ def _is_inside_grapheme(points: Ints1d, offsets: Ints1d) -> np.ndarray:
     here = points[offsets]
     before = points[np.maximum(offsets - 1, 0)]
     flag = (here >= 0x1F1E6) & (here <= 0x1F1FF) & (before >= 0x1F1E6) & (before <= 0x1F1FF)
-    joined = np.isin(before, LINKERS) & is_kind(here, "letter") | is_kind(before, "prepend")
+    joined = is_kind(here, "letter") & _follows_linker(points, offsets) | is_kind(before, "prepend")
     return (offsets > 0) & (is_kind(here, "extend") | (before == 0x200D) | flag | joined)
+
+
+def _follows_linker(points: Ints1d, offsets: Ints1d) -> np.ndarray:
+    """Whether a linker is among the marks that stand right before each offset (rule GB9c)."""
+    linker = is_kind(points, "linker")
+    if not linker.any():
+        return np.zeros(len(offsets), dtype=bool)
+    marks = linker | is_kind(points, "extend") & (points != ZWNJ)
+    run_starts = np.maximum.accumulate(np.where(marks, 0, np.arange(1, len(points) + 1)))
+    n_linkers = np.concatenate([[0], np.cumsum(linker)])
+    return n_linkers[offsets] > n_linkers[run_starts[np.maximum(offsets - 1, 0)]]
 
 
 def _holds_unspaced(points: Ints1d, starts: Ints1d, ends: Ints1d) -> np.ndarray:

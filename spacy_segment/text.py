@@ -34,6 +34,12 @@ UNSPACED_BLOCKS = (
 EXTENDING = regex.compile(r"[\p{GCB=Extend}\p{GCB=SpacingMark}\p{GCB=ZWJ}\p{GCB=V}\p{GCB=T}]")
 PREPENDING = regex.compile(r"[\p{GCB=Prepend}\p{GCB=L}]")
 
+# Signs that join the consonant before them to the one after them (Indic_Conjunct_Break=Linker of Unicode 17).
+LINKERS = (
+    0x094D, 0x09CD, 0x0ACD, 0x0B4D, 0x0C4D, 0x0D4D, 0x1039, 0x17D2, 0x1A60, 0x1B44, 0x1BAB, 0x1CF5, 0x1CF6, 0xA9C0,
+    0xAAF6, 0x10A3F, 0x11133, 0x113D0, 0x1193E, 0x11A3A, 0x11A47, 0x11A99, 0x11F42,
+)  # fmt: skip
+
 TESTS: dict[str, Callable[[str], bool]] = {
     "upper": str.isupper,
     "lower": str.islower,
@@ -41,6 +47,7 @@ TESTS: dict[str, Callable[[str], bool]] = {
     "extend": lambda c: unicodedata.category(c)[0] == "M" or EXTENDING.match(c) is not None,
     "prepend": lambda c: PREPENDING.match(c) is not None,
     "letter": str.isalpha,
+    "linker": lambda c: ord(c) in LINKERS,
     "unspaced": lambda c: any(first <= ord(c) <= last for first, last in UNSPACED_BLOCKS),
 }
 
@@ -52,7 +59,7 @@ def code_points(text: str) -> Ints1d:
 
 def is_kind(points: Ints1d, kind: str) -> np.ndarray:
     """Whether each code point is of a kind: "upper", "lower", "letter", "space", "extend" (part of the character before it),
-    "prepend" (part of the character after it) or "unspaced" (of a script without spaces between words).
+    "prepend" (part of the character after it), "linker" (of consonants) or "unspaced" (of a script without spaces between words).
 
     RETURNS (ndarray): Booleans, same shape.
     """

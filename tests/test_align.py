@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import regex
 import spacy
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,6 +98,25 @@ def test_move_to_tokens_splits_words_only_when_told_to(split, expected):
 def test_move_to_tokens_never_cuts_a_grapheme(text):
     inside = list(range(1, len(text))) if text != "e\u0301e" else [1]
     assert len(move_to_tokens(NLP(text), boundaries(inside), split=True).offsets) == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["\u0915\u094d\u093c\u0937", "\u0915\u094d\u0301\u0937", "\u0915\u093c\u094d\u0937", "\ua98f\ua9c0\ua98f"]
+)
+def test_issue_marks_between_a_linker_and_its_consonant_were_a_place_to_cut(text):
+    assert move_to_tokens(NLP(text), boundaries(range(1, len(text))), split=True).offsets.tolist() == []
+
+
+def test_what_a_linker_does_not_join_is_cut():
+    text = "\u0915\u094d\u200c\u0937 \u0937"  # a zero-width non-joiner, a space
+    assert move_to_tokens(NLP(text), boundaries(range(1, len(text))), split=True).offsets.tolist() == [3, 5]
+
+
+@given(st.text(alphabet="\u0915\u0937\u094d\u093c\u200c\u200d\u0301\u1039\u1000a ", max_size=9))
+def test_graphemes_are_those_of_the_standard(text):
+    breaks = {match.start() for match in regex.finditer(r"\X", text)}
+    moved = move_to_tokens(NLP(text), boundaries(range(1, len(text))), split=True).offsets.tolist()
+    assert set(moved) <= breaks
 
 
 def test_split_tokens_keeps_the_text():

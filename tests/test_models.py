@@ -18,7 +18,6 @@ from spacy_segment.models import serialize
 from spacy_segment.models.banded import BandedEncoder, set_vocabulary
 from spacy_segment.models.pieces import N_BUCKETS, PART, parts, tokenize, train_vocabulary
 from spacy_segment.models.sat import SaT, load_weights, pretrained_path, weights_to_bytes
-from spacy_segment.models.windows import windows
 
 NLP = spacy.blank("xx")
 SMALL = dict(hidden_width=32, embedding_width=16, inner_width=32, n_heads=2, conv_width=5, lookback=8)
@@ -36,22 +35,6 @@ def make_model(n_layers=2, lookahead=12, attention_every=1, n_marks=0) -> Model:
     head = model.layers[1]
     head.set_param("W", np.random.default_rng(0).normal(size=(1 + n_marks, 32)).astype("f"))
     return model
-
-
-@given(st.integers(0, 300), st.integers(5, 60), st.integers(0, 2), st.integers(0, 2))
-def test_windows_tile_the_run_and_see_enough(n, size, lookback, lookahead):
-    found = list(windows(n, size=size, lookback=lookback, lookahead=lookahead))
-    kept = [i for w in found for i in range(w.keep_start, w.keep_stop)]
-    assert kept == list(range(n))
-    for w in found:
-        assert w.stop - w.start <= size
-        assert w.start == 0 or w.keep_start - w.start >= lookback
-        assert w.stop == n or w.stop - w.keep_stop >= lookahead
-
-
-def test_windows_without_room():
-    with pytest.raises(ValueError, match=r"SEG200.*window"):
-        list(windows(10, size=5, lookback=3, lookahead=2))
 
 
 def test_tokenize_features_and_offsets():
@@ -154,7 +137,29 @@ def test_bytes_come_back_the_same():
 
 def test_a_model_without_weights_says_so():
     with pytest.raises(ValueError, match="SEG302"):
-        SaT(BandedEncoder(**SMALL)).layers[0].predict([NLP.make_doc("a")])
+        SaT(BandedEncoder(**SMALL, lookahead=12)).layers[0].predict([NLP.make_doc("a")])
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("lookahead", {"lookahead": 3}),  # less than the convolutions see
+        ("lookahead", {"lookahead": 4 + 2 * 9}),  # 9 pieces in a layer, of a block of 8
+        ("lookahead", {"lookahead": 12, "attention_every": 2, "conv_width": 1}),
+        ("attention_every", {"attention_every": 0}),
+        ("hidden_width", {"hidden_width": 33}),
+        ("conv_width", {"conv_width": 4}),
+    ],
+)
+def test_issue_look_ahead_beyond_look_back_had_no_code(name, settings):
+    with pytest.raises(ValueError, match=rf"SEG200.*'{name}'"):
+        BandedEncoder(**{**SMALL, "n_layers": 2, "attention_every": 1, "lookahead": 12, **settings})
+
+
+@pytest.mark.parametrize("lookahead", [4, 4 + 2 * 8 + 1])
+def test_the_least_and_the_most_look_ahead_work(lookahead):
+    (pieces,) = make_model(lookahead=lookahead).predict([NLP.make_doc("the cat sat on the mat " * 9)])
+    assert np.isfinite(pieces.states).all()
 
 
 def test_unknown_dtype():

@@ -9,10 +9,12 @@ from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model
 from tokenizers import Tokenizer
 
+from ..errors import Errors
 from ..types import EncoderModel, Floats2d, Ints1d, PieceStates
 from .pieces import N_BUCKETS, N_VALUES, Pieces, tokenize, train_vocabulary
 from .shim import VocabularyShim, check_sizes
 from .torch.banded import BandedEncoder as BandedModule
+from .torch.banded import attending
 from .windows import windows
 
 Project = Callable[[Floats2d], Floats2d]
@@ -36,13 +38,19 @@ def BandedEncoder(
 ) -> EncoderModel:
     """Small encoder with its own vocabulary, convolutions and banded attention (`models/torch/banded.py`).
 
-    lookahead (int): Pieces seen to the right in all; lookback (int): pieces seen to the left per attention layer.
+    conv_width (int): Pieces that a convolution reads, odd.
+    lookahead (int): Pieces seen to the right in all: what the convolutions see, and at most `lookback` per attention layer.
+    lookback (int): Pieces seen to the left per attention layer.
     attention_every (int): Every so many layers attend, counted from the last.
     window (int): Pieces computed at once; texts are packed into it without padding.
     dtype (str): "auto", "float32" or "bfloat16", see `shim.TorchShim`.
     RAISES (ValueError): SEG200.
     """
-    check_sizes(n_layers=n_layers, n_heads=n_heads, conv_width=conv_width, lookback=lookback)
+    check_sizes(
+        n_layers=n_layers, n_heads=n_heads, conv_width=conv_width, lookback=lookback, attention_every=attention_every
+    )
+    _check_widths(hidden_width, n_heads, conv_width)
+    _check_lookahead(lookahead, lookback, n_layers * (conv_width // 2), sum(attending(n_layers, attention_every)))
     build = partial(
         _build,
         settings=dict(
@@ -72,6 +80,22 @@ def BandedEncoder(
             "set_vocabulary": set_vocabulary,
         },
     )
+
+
+def _check_widths(hidden_width: int, n_heads: int, conv_width: int) -> None:
+    if hidden_width % n_heads:
+        expected = f"a multiple of n_heads ({n_heads})"
+        raise ValueError(Errors.SEG200.format(name="hidden_width", expected=expected, value=hidden_width))
+    if conv_width % 2 == 0:
+        raise ValueError(Errors.SEG200.format(name="conv_width", expected="an odd number", value=conv_width))
+
+
+def _check_lookahead(lookahead: int, lookback: int, seen: int, n_attending: int) -> None:
+    """Convolutions see `seen` pieces ahead; the rest, shared out, must fit the block of keys after that of the queries."""
+    most = seen + n_attending * (lookback + 1) - 1
+    if not seen <= lookahead <= most:
+        expected = f"from {seen} (what the convolutions see) to {most} (at most lookback in each attention layer)"
+        raise ValueError(Errors.SEG200.format(name="lookahead", expected=expected, value=lookahead))
 
 
 def set_vocabulary(model: EncoderModel, tokenizer: Tokenizer) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 from ..topics import find_units
 from ..types import EncoderModel, TopicGold, TopicLogits, TopicModel
 from .labels import get_labels, init, set_labels, topic_shim
-from .shim import TorchShim
+from .shim import TorchShim, check_sizes
 from .torch.pairs import PairHeads
 from .units import begin_encode, finish_loss, unit_docs
 
@@ -46,9 +46,11 @@ def LocalContext(
     max_tokens (int): Tokens of a unit that are read.
     weights (dict or None): Questions that are not to count as `WEIGHTS` says: "stp" (same topic), "tc" (label of the
         topic), "nsp" (next unit or another one of the document).
+    RAISES (ValueError): SEG200.
 
     Shape: list of Docs with sentence starts -> list of TopicLogits
     """
+    check_sizes(width=width, max_tokens=max_tokens)
     build = partial(_build, settings=dict(width=width, lama_heads=lama_heads))
     return Model(
         "local_context",

@@ -18,7 +18,7 @@ from torch import Tensor
 from ..topics import find_units
 from ..types import EncoderModel, PieceStates, TopicGold, TopicLogits, TopicModel
 from .labels import init, topic_shim
-from .shim import TorchShim
+from .shim import TorchShim, check_sizes
 from .torch.pairs import PairHeads
 from .units import begin_encode, finish_loss, unit_docs
 
@@ -42,9 +42,11 @@ def SameTopic(
     width (int): Width of the pooled vectors of the two.
     max_tokens (int): Tokens of a unit that are read.
     n_pairs (int): Pairs of the same section, and as many of two sections, per unit in training.
+    RAISES (ValueError): SEG200.
 
     Shape: list of Docs with sentence starts -> list of TopicLogits
     """
+    check_sizes(width=width, max_tokens=max_tokens, n_pairs=n_pairs)
     build = partial(_build, settings=dict(width=width, lama_heads=lama_heads))
     return Model(
         "same_topic",

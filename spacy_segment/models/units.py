@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..topics import Units
 from ..types import EncoderModel, Ints1d, Ints2d, PieceStates
-from .shim import TorchShim
+from .shim import TorchShim, check_sizes
 
 # Values of the surface features of a unit; 0 always means "not told". What stands before it: nothing or a space, a
 # newline, a blank line; its length in pieces, in steps of a third of a doubling.
@@ -34,7 +34,11 @@ def blocks(doc: Doc, units: Units) -> Iterator[tuple[Doc, slice, Ints1d]]:
 
 
 def unit_docs(doc: Doc, units: Units, max_tokens: int) -> list[Doc]:
-    """Every unit as a Doc of its own, of its first `max_tokens` tokens at most."""
+    """Every unit as a Doc of its own, of its first `max_tokens` tokens at most.
+
+    RAISES (ValueError): SEG200 if these are none: a file may say so.
+    """
+    check_sizes(max_tokens=max_tokens)
     stops = np.append(units.tokens[1:], len(doc))[: len(units.tokens)]
     return [
         doc[start : min(stop, start + max_tokens)].as_doc()
