@@ -7,6 +7,8 @@ from spacy.errors import ErrorsWithCodes
 
 
 class Errors(metaclass=ErrorsWithCodes):
+    """Texts of errors; what stands in braces is filled in where they are raised."""
+
     # Input
     SEG100 = "Sentence starts must be ascending character offsets inside the text (0 to {length}), got {offset} at position {index}."
     SEG101 = "The Doc has no text that a boundary could be set in: expected a list of spaCy Doc objects, got {type}."

@@ -39,7 +39,8 @@ class Page(HTMLParser):
             self.inside = True
 
     def handle_endtag(self, tag):
-        self.inside = False
+        if tag != "i":  # a mark inside a run
+            self.inside = False
 
     def handle_data(self, data):
         if getattr(self, "inside", False):

@@ -250,7 +250,9 @@ def test_right_to_left_and_unspaced_scripts(browser):
         "return [p.getBoundingClientRect().right, r.getBoundingClientRect().right]"
     )
     assert box - mark < 60  # the first sentence starts at the right
-    assert browser.all(".run", "getComputedStyle(e).borderInlineStartWidth")[:3] == ["2px"] * 3
+    # A run of Hebrew has its gauge in a box of its own, which no line break can part from its beginning.
+    assert browser.all(".run", "getComputedStyle(e).borderInlineStartWidth") == ["0px"] * 3 + ["2px"] * 2
+    assert browser.all(".run", "getComputedStyle(e, '::before').borderInlineStartWidth")[:3] == ["2px"] * 3
     assert browser.sentences()[3:] == ["今天下雨了。", "我们留在家里。"]
 
 

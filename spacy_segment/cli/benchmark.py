@@ -51,6 +51,7 @@ class Result:
         self.characters += len(text)
 
     def as_json(self) -> dict[str, float]:
+        """RETURNS (dict): What a row of the JSON holds: figures, characters and seconds."""
         return {
             "boundary_p": self.boundaries.precision,
             "boundary_r": self.boundaries.recall,

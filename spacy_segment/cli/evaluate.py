@@ -54,6 +54,7 @@ class Curves:
     lengths: Lengths = field(default_factory=Lengths)
 
     def as_json(self) -> dict[str, Any]:
+        """RETURNS (dict): What `segment-plot` draws: figures over thresholds, calibration, errors by length."""
         thresholds = [k / N_BINS for k in range(N_BINS)]
         counts = [self.histogram.at(t) for t in thresholds]
         return {

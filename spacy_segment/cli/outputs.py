@@ -120,6 +120,7 @@ class DocBinFiles:
         self._begin()
 
     def add(self, name: str, offset: int, doc: Doc) -> None:
+        """Take a Doc that begins at a character of a file; what is full is written."""
         doc.user_data["source"] = name
         doc.user_data["offset"] = offset
         self.docs.add(doc)

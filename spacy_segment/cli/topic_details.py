@@ -59,6 +59,7 @@ class Cell:
         self._labels: list[float] = []
 
     def add(self, gold: Bools1d, found: Bools1d, gold_labels: list[str], labels: list[str]) -> None:
+        """Count a document: where topics start, (n_units,), in the gold and as found, and the label of every unit."""
         reference, hypothesis = (marks[1:].astype(np.int64) for marks in (gold, found))
         self._pk.append(pk(reference, hypothesis))
         self._prf += boundary_prf(reference, hypothesis)

@@ -54,6 +54,8 @@ def _chonkie(encoder: EncoderModel, vocab: Vocab) -> Segmenter:
     from chonkie.embeddings import BaseEmbeddings
 
     class Vectors(BaseEmbeddings):
+        """Our vectors of sentences, as chonkie asks for them."""
+
         dimension = encoder.get_dim("nO")
 
         def embed(self, text: str) -> np.ndarray:

@@ -39,6 +39,7 @@ class Figures:
     n_sentences: int = 0
 
     def add(self, gold: Bools1d, found: Bools1d, seconds: float) -> None:
+        """Count a document: where topics start, (n_units,), in the gold and as found, and how long it took."""
         reference, hypothesis = (marks[1:].astype(np.int64) for marks in (gold, found))
         self.pk.append(pk(reference, hypothesis))
         self.wd.append(window_diff(reference, hypothesis))

@@ -101,6 +101,7 @@ class TorchShim(PyTorchShim):
         return self._quantized
 
     def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable[[Any], None]]:
+        """Run the module with gradients. RETURNS (tuple): Its output, and a function that takes the gradient of that."""
         self.forget_changes()
         module = self.module.train()
         with self.autocast():

@@ -21,6 +21,7 @@ from .view import FLOOR, Places, View, nearest_threshold, view
 HERE = Path(__file__).parent
 # What the sliders of the page can be set to.
 THRESHOLDS = np.arange(round(FLOOR * 100), 96) / 100
+SCRIPTS = ("map.js", "page.js")
 # Bits of the number that tells the page what begins with a run.
 SENTENCE, TOPIC, BLOCK, TEXT = 1, 2, 4, 8
 
@@ -63,7 +64,7 @@ def make_page(docs: Doc | Iterable[Doc], *, spans_key: str = TOPICS, title: str 
             raise ValueError(Errors.SEG150.format(type=type(doc).__name__))
     views = [view(doc, spans_key) for doc in docs]
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    script = (HERE / "page.js").read_text(encoding="utf-8")
+    script = "".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
     return environment.get_template("page.html").render(
         title=title or (views[0].title if len(views) == 1 else "") or "Segmented text",
         texts=[

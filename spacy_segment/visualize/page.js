@@ -4,7 +4,6 @@
 (() => {
   const SENTENCE = 1, TOPIC = 2, BLOCK = 4, TEXT = 8;
   const HUES = [250, 35, 155, 310, 85, 200, 5, 125, 280, 60, 180, 340];
-  const $ = (id) => document.getElementById(id);
   const data = JSON.parse($("data").textContent);
   const runs = [...document.querySelectorAll(".run")];
   const n = runs.length;
@@ -15,13 +14,6 @@
     element, first: element.firstElementChild.index, end: element.lastElementChild.index + 1,
   }));
   const count = (number, name) => `${number.toLocaleString("en")} ${name}${number === 1 ? "" : "s"}`;
-  const onceAFrame = (task) => {
-    let due = false;
-    return () => {
-      if (!due) requestAnimationFrame(() => { due = false; task(); });
-      due = true;
-    };
-  };
   const percent = (permille) => permille < 0 ? "" : (permille / 1000).toFixed(2);
 
   // What begins where -----------------------------------------------------------------------------------------------
@@ -53,6 +45,8 @@
 
   // Topics and blocks -----------------------------------------------------------------------------------------------
   let sections = [];
+  const rise = (i) => data.flags[i] & TEXT ? 0 : data.topics[i];
+  const map = makeMap(ends, rise, () => sections);
 
   function arrange() {
     const old = new Map(sections.map((section) => [`${section.first}-${section.end}`, section]));
@@ -132,7 +126,7 @@
       return [Object.assign(title, { className: "title", dir: "auto", textContent: heading.textContent }), item];
     });
     $("contents").firstElementChild.replaceChildren(...items);
-    drawMap();
+    map.draw();
   }
 
   function tally() {
@@ -194,12 +188,12 @@
   $("reset").hidden = !movable;
   $("reset").addEventListener("click", () => update());
   $("fold").hidden = $("contents").hidden = !data.hasTopics;
+  $("map").toggleAttribute("hidden", !data.hasTopics);
   $("fold").addEventListener("click", () => {
     const open = !sections.some(({ element }) => element.open);
     for (const { element } of sections) element.open = open;
   });
-  const moved = onceAFrame(follow);
-  $("text").addEventListener("toggle", moved, true);
+  $("text").addEventListener("toggle", map.moved, true);
   $("theme").addEventListener("click", () => {
     const root = document.documentElement;
     const dark = (root.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
@@ -261,90 +255,10 @@
   });
 
   function firstVisible() {
-    const section = sections[sectionAt(edge())];
-    for (let i = section.first; i < section.end; i++) if (runs[i].getBoundingClientRect().bottom > edge()) return i;
+    const top = map.top(), section = sections[map.sectionAt(top)];
+    for (let i = section.first; i < section.end; i++) if (runs[i].getBoundingClientRect().bottom > top) return i;
     return section.first;
   }
-
-  // Map -------------------------------------------------------------------------------------------------------------
-  const map = $("map"), [bands, curve, view] = map.children;
-  map.toggleAttribute("hidden", !data.hasTopics);
-
-  function drawMap() {
-    const shapes = sections.map(({ first, end: last, hue }) => {
-      const band = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-      const height = 1000 * (ends[last] - ends[first]) / total;
-      for (const [name, value] of Object.entries({ x: 0, width: 100, y: 1000 * ends[first] / total, height })) {
-        band.setAttribute(name, value);
-      }
-      band.style.setProperty("--hue", hue);
-      return band;
-    });
-    bands.replaceChildren(...shapes);
-    const peaks = new Array(250).fill(0);
-    for (let i = 0; i < n; i++) {
-      const row = Math.min(249, Math.floor(250 * ends[i] / total));
-      if (!(data.flags[i] & TEXT)) peaks[row] = Math.max(peaks[row], data.topics[i]);
-    }
-    curve.setAttribute("d", "M100 0" + peaks.map((p, i) => `H${100 - p / 10}V${4 * i + 4}`).join("") + "H100Z");
-    moved();
-  }
-
-  const header = document.querySelector("header");
-  const edge = () => Math.max(0, header.getBoundingClientRect().bottom);
-  new ResizeObserver(() => { // what sticks below the bar has to know its height
-    const height = getComputedStyle(header).position === "sticky" ? header.offsetHeight : 0;
-    document.documentElement.style.setProperty("--bar", `${height}px`);
-    moved();
-  }).observe(header);
-
-  function sectionAt(y) { // the last section that begins above y
-    let low = 0, high = sections.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >> 1;
-      if (sections[middle].element.getBoundingClientRect().top <= y + 1) low = middle; else high = middle - 1;
-    }
-    return low;
-  }
-
-  function characterAt(y) {
-    const { element, first, end: last } = sections[sectionAt(y)];
-    const box = element.getBoundingClientRect();
-    const part = Math.min(1, Math.max(0, (y - box.top) / Math.max(1, box.height)));
-    return ends[first] + part * (ends[last] - ends[first]);
-  }
-
-  function follow() { // scrolling moves the frame on the map and the mark in the contents
-    if (!data.hasTopics) return;
-    const top = 1000 * characterAt(edge()) / total;
-    view.setAttribute("y", top);
-    view.setAttribute("height", Math.max(4, 1000 * characterAt(innerHeight) / total - top));
-    const here = sections[sectionAt(edge() + 8)].link;
-    const before = $("contents").querySelector("[aria-current]");
-    if (before === here) return;
-    before?.removeAttribute("aria-current");
-    here.setAttribute("aria-current", "true");
-    const list = $("contents"), place = here.offsetTop - list.offsetTop;
-    if (place < list.scrollTop || place + here.offsetHeight > list.scrollTop + list.clientHeight) {
-      list.scrollTop = place - list.clientHeight / 3;
-    }
-  }
-
-  function jump(event) {
-    if (event.type === "pointermove" && !event.buttons) return;
-    const box = map.getBoundingClientRect();
-    const character = total * Math.min(0.9999, Math.max(0, (event.clientY - box.top) / box.height));
-    const { element, first, end: last } = sections.find((section) => ends[section.end] > character) ?? sections.at(-1);
-    element.open = true;
-    const rect = element.getBoundingClientRect();
-    const part = (character - ends[first]) / Math.max(1, ends[last] - ends[first]);
-    scrollBy({ top: rect.top + part * rect.height - (innerHeight + edge()) / 2, behavior: "instant" });
-  }
-
-  map.addEventListener("pointerdown", (event) => { map.setPointerCapture(event.pointerId); jump(event); });
-  map.addEventListener("pointermove", jump);
-  addEventListener("scroll", moved, { passive: true });
-  addEventListener("resize", moved);
 
   document.documentElement.classList.add("ready");
   update();
