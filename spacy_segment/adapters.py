@@ -27,7 +27,7 @@ class Adapter:
     weights (dict): For every changed matrix "NAME.a" (rank, n_in) and "NAME.b" (n_out, rank), float32; the new matrix is
         W + scale * b @ a. "head.W" and "head.b" take the place of the head.
     scale (float): alpha / rank.
-    threshold (float): A sentence starts where its probability is above this.
+    threshold (float or None): Takes the place of the component's.
     base (str): Fingerprint of the matrices that it changes, see `models.lora.fingerprint`.
 
     Hu et al. (2022), LoRA, equation 3.
@@ -35,7 +35,7 @@ class Adapter:
 
     weights: dict[str, np.ndarray]
     scale: float
-    threshold: float
+    threshold: float | None
     base: str
 
     @property
@@ -56,7 +56,8 @@ class Adapter:
             header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
             meta = json.loads(header["__metadata__"][FORMAT])
             weights = load_tensors(data)
-            adapter = cls(weights, float(meta["scale"]), float(meta["threshold"]), str(meta["base"]))
+            threshold = None if meta["threshold"] is None else float(meta["threshold"])
+            adapter = cls(weights, float(meta["scale"]), threshold, str(meta["base"]))
             problem = _find_problem(adapter)
         except (SafetensorError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ValueError(Errors.SEG330.format(reason=f"{type(error).__name__}: {error}")) from error
@@ -140,6 +141,6 @@ def _find_problem(adapter: Adapter) -> str:
         a, b = adapter.weights[name + ".a"], adapter.weights[name + ".b"]
         if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1]:
             return f"the shapes of {name} do not fit each other: {a.shape}, {b.shape}"
-    if not np.isfinite(adapter.scale) or not 0 < adapter.threshold < 1:
+    if not np.isfinite(adapter.scale) or not (adapter.threshold is None or 0 < adapter.threshold < 1):
         return f"scale {adapter.scale} or threshold {adapter.threshold} cannot be"
     return ""

@@ -12,7 +12,7 @@ from typing import Any
 from spacy.language import Language
 
 from .errors import Errors
-from .tables import markdown
+from .tables import markdown, threshold_words
 
 COLUMNS = ("corpus", "repository", "commit", "licence")
 # Columns of figures, as `segment-evaluate` writes them: name, heading, whether more is better.
@@ -119,7 +119,7 @@ def _results(finding: dict[str, Any]) -> list[str]:
     rows = [[row["corpus"], row["condition"], *(row[key] for key, _, _ in figures)] for row in finding["rows"]]
     return [
         f"## Results of {finding['component']}",
-        f"Threshold {finding['threshold']}; means over corpora; {finding['unit']}/s in the model, on the machine "
+        f"{threshold_words(finding['threshold'])}; means over corpora; {finding['unit']}/s in the model, on the machine "
         "that the figures were made on.",
         markdown(["condition", *headings, f"{finding['unit']}/s"], means),
         "<details><summary>Every corpus</summary>",

@@ -4,6 +4,9 @@ There are n units. `logits[i]` is the log-odds that a boundary stands before uni
 a boundary gains is its log-odds above those of the threshold. The best segmentation is the set of boundaries with the
 largest sum of gains among those that keep the limits; without limits these are the boundaries above the threshold.
 So a segment stays as it is unless it breaks a limit, and then the best cuts are added, or the weakest dropped.
+
+No one threshold is best for all texts: where boundaries are plain it is near .5, where they are hard to tell far below.
+Without a given one, it is the one that promises the best F1 where it stands (`best_thresholds`).
 """
 
 from collections import deque
@@ -16,12 +19,15 @@ from .types import Floats1d, Ints1d
 IMPOSSIBLE = -np.inf
 # Log-odds that no model gives.
 LARGEST = 1e4
+# How far `best_thresholds` looks to either side, in units, and the thresholds it compares.
+REACH = 256
+GRID = np.linspace(0.05, 0.95, 19)
 
 
 def decode(
     logits: Floats1d,
     *,
-    threshold: float = 0.5,
+    threshold: float | None = 0.5,
     min_length: int = 0,
     max_length: int | None = None,
     n_segments: int | None = None,
@@ -32,7 +38,8 @@ def decode(
     """Decide where segments start.
 
     logits (Floats1d): (n,) log-odds of a boundary before each unit; the first does not count.
-    threshold (float): A boundary stands where the probability is above it; 0 takes all, 1 none.
+    threshold (float): A boundary stands where the probability is above it; 0 takes all, 1 none; None the
+        one that promises the best F1, see `best_thresholds`.
     min_length, max_length (int): Limits of a segment. A limit yields where it cannot be kept: to forced boundaries,
         to a run without a place to cut that is longer than the limit, to a text shorter than it.
     n_segments (int or None): Exactly so many segments, whatever the threshold; the limits hold where they can.
@@ -49,7 +56,10 @@ def decode(
     must = np.zeros(n, dtype=bool) if forced is None else np.array(forced, dtype=bool)
     must[0] = True
     may = must | (np.ones(n, dtype=bool) if forbidden is None else ~np.asarray(forbidden, dtype=bool))
-    gains = np.asarray(logits, dtype=np.float64) - _log_odds(threshold)
+    logits = np.asarray(logits, dtype=np.float64)
+    gains = logits - _log_odds(
+        best_thresholds(np.where(may & ~must, logits, -np.inf)) if threshold is None else threshold
+    )
     positions = np.concatenate([[0], np.cumsum(np.ones(n, dtype=np.int64) if lengths is None else lengths)])
     limited = min_length > 1 or max_length is not None
     if n_segments is not None:
@@ -60,6 +70,34 @@ def decode(
     if not limited:
         return np.flatnonzero(must | (may & (gains > 0)))
     return _best_path(gains, must, may, positions, min_length, max_length)
+
+
+def best_thresholds(logits: Floats1d) -> Floats1d:
+    """The threshold at every unit that promises the best F1 for the units around it.
+
+    It is half of the best expected F1 (Lipton et al. 2014). That of the boundaries above a threshold is twice their
+    probabilities over their number and the probabilities of all; the end of the text, which is a boundary for certain,
+    counts as well: a short text is not cut at the likeliest of its unlikely places.
+
+    logits (Floats1d): (n,) calibrated log-odds of boundaries, -inf where none can stand.
+    RETURNS (Floats1d): (n,) probabilities.
+
+    Lipton, Elkan & Naryanaswamy (2014), Optimal thresholding of classifiers to maximize F1 measure, theorem 1.
+    """
+    probs = np.exp(-np.logaddexp(0, -logits))
+    units = np.arange(len(probs))
+    first, last = np.maximum(units - REACH, 0), np.minimum(units + REACH + 1, len(probs))
+
+    def around(values: np.ndarray) -> np.ndarray:
+        total = np.concatenate([[0.0], np.cumsum(values)])
+        return total[last] - total[first]
+
+    expected = around(probs)
+    best = np.zeros(len(probs))
+    for threshold in GRID:
+        above = probs > threshold
+        np.maximum(best, 2 * (1 + around(probs * above)) / (2 + around(above) + expected), out=best)
+    return best / 2
 
 
 def _strongest(gains: Floats1d, must: np.ndarray, may: np.ndarray, n_segments: int) -> Ints1d:
@@ -149,16 +187,16 @@ def _best_of_number(
     return np.asarray(starts[::-1], dtype=np.int64)
 
 
-def _log_odds(threshold: float) -> float:
+def _log_odds(threshold: float | Floats1d) -> Floats1d:
     """Finite also at 0 and 1, where spaCy's find-threshold begins and ends."""
     with np.errstate(divide="ignore"):
-        return float(np.clip(np.log(threshold) - np.log1p(-threshold), -LARGEST, LARGEST))
+        return np.clip(np.log(threshold) - np.log1p(-np.asarray(threshold)), -LARGEST, LARGEST)
 
 
-def _check(logits: Floats1d, threshold: float, min_length: int, max_length: int | None) -> None:
+def _check(logits: Floats1d, threshold: float | None, min_length: int, max_length: int | None) -> None:
     if np.isnan(logits).any():
         raise ValueError(Errors.SEG120.format(index=int(np.flatnonzero(np.isnan(logits))[0])))
-    if not 0 <= threshold <= 1:
+    if threshold is not None and not 0 <= threshold <= 1:
         raise ValueError(Errors.SEG200.format(name="threshold", expected="from 0 to 1", value=threshold))
     if min_length < 0:
         raise ValueError(Errors.SEG200.format(name="min_length", expected="at least 0", value=min_length))

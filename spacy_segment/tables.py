@@ -14,6 +14,11 @@ def markdown(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     return "\n".join([_line(columns), _line(rule), *(_line([_cell(value) for value in row]) for row in rows)])
 
 
+def threshold_words(threshold: float | None) -> str:
+    """How a setting reads in a report."""
+    return "Threshold that promises the best F1" if threshold is None else f"Threshold {threshold}"
+
+
 def _line(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 

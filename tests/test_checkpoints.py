@@ -188,15 +188,28 @@ def test_int8_is_made_anew_after_an_update_and_saves_the_weights_in_full(checkpo
     np.testing.assert_array_equal(char_probs(nlp, PROSE), before)
 
 
-@pytest.mark.parametrize(
-    ("settings", "threshold"),
-    [
-        ({"n_labels": 111}, 0.025),
-        ({"n_labels": 1}, 0.25),
-        ({"n_labels": 1, "lookahead": None}, 0.25),
-        ({"n_labels": 111, "lookahead": None}, 0.01),
-    ],
-)
+KINDS = [
+    ({"n_labels": 111}, 0.025),
+    ({"n_labels": 1}, 0.25),
+    ({"n_labels": 1, "lookahead": None}, 0.25),
+    ({"n_labels": 111, "lookahead": None}, 0.01),
+]
+
+
+@pytest.mark.parametrize(("settings", "threshold"), KINDS)
+def test_a_checkpoint_brings_its_threshold_unless_one_is_given(checkpoint, tmp_path, settings, threshold):
+    path = checkpoint(**settings)
+    for given, expected in ((None, threshold), (0.4, 0.4)):
+        nlp = make_pipeline(path, threshold=given)
+        nlp("One two.")
+        assert nlp.get_pipe("sentence_segmenter").cfg["threshold"] == expected
+        nlp.to_disk(tmp_path / "pipeline")
+        loaded = spacy.load(tmp_path / "pipeline")
+        assert loaded.config["components"]["sentence_segmenter"]["threshold"] == expected
+        assert loaded.get_pipe("sentence_segmenter").cfg["threshold"] == expected
+
+
+@pytest.mark.parametrize(("settings", "threshold"), KINDS)
 def test_import_writes_a_pipeline_that_needs_nothing_else(checkpoint, tmp_path, settings, threshold):
     path = checkpoint(**settings)
     expected = char_probs(make_pipeline(path), PROSE)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_segment.decoding import decode
+from spacy_segment.decoding import best_thresholds, decode
 
 LOGITS = st.lists(st.floats(-6, 6), min_size=1, max_size=9)
 
@@ -46,6 +46,43 @@ def test_decode_the_first_unit_opens_a_segment_whatever_its_logit():
 def test_decode_a_higher_threshold_gives_a_subset(logits):
     low, high = (set(decode(np.asarray(logits), threshold=t).tolist()) for t in (0.3, 0.7))
     assert high <= low
+
+
+def exact_threshold(probs):
+    """Half of the best expected F1, by trying every set of the most probable boundaries; the end of the text counts."""
+    falling = np.sort(probs)[::-1]
+    taken, expected = np.cumsum([0.0, *falling]), falling.sum()
+    return max(2 * (1 + taken[k]) / (2 + k + expected) for k in range(len(probs) + 1)) / 2
+
+
+@given(st.lists(st.floats(-8, 8), min_size=1, max_size=60))
+def test_best_thresholds_are_half_of_the_best_expected_f1(logits):
+    probs = 1 / (1 + np.exp(-np.asarray(logits)))
+    found = best_thresholds(np.asarray(logits))
+    assert np.ptp(found) < 1e-12  # all see all
+    exact = exact_threshold(probs)
+    assert exact - 0.05 < found[0] <= exact + 1e-12
+
+
+def test_best_thresholds_fall_where_boundaries_are_hard_to_tell():
+    plain, hard = [5.0, -6.0, -6.0, -6.0] * 200, [-0.8, -1.2, -1.5, -1.0] * 200
+    found = best_thresholds(np.asarray(plain + hard))
+    assert found[0] > 0.45
+    assert found[-1] < 0.3
+    assert decode(np.asarray(plain), threshold=None).tolist() == list(range(0, 800, 4))
+
+
+def test_best_thresholds_do_not_cut_a_short_text_at_the_likeliest_of_unlikely_places():
+    assert decode(np.asarray([0.0, -3.0, -2.0, -3.0]), threshold=None).tolist() == [0]
+
+
+def test_best_thresholds_do_not_count_what_is_decided():
+    logits = np.asarray([0.0, 3.0, -1.0, -1.0, -1.0])
+    forbidden = np.asarray([False, True, False, False, False])
+    assert (
+        decode(logits, threshold=None, forbidden=forbidden).tolist()
+        == decode(np.where(forbidden, -30.0, logits), threshold=None).tolist()
+    )
 
 
 def test_decode_forced_and_forbidden():

@@ -100,7 +100,7 @@ def test_render_keeps_what_components_store():
     doc = nlp("Bake the bread for an hour. Let it cool.\n\nThe parliament has two houses. Elections are in May.")
     page = page_of(doc)
     assert "".join(page.texts[0]) == doc.text
-    assert page.data["sentThreshold"] == 0.25
+    assert page.data["sentThreshold"] == 0.5
     assert page.data["topicThreshold"] is not None
     stored = doc.spans["topics"].attrs["boundary_probs"]
     assert stored.shape == (len(doc),)

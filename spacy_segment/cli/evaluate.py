@@ -25,7 +25,7 @@ from ..files import write_atomically
 from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..pipeline.topic_segmenter import TopicSegmenter
 from ..scorers import CONDITION, CORPUS
-from ..tables import markdown
+from ..tables import markdown, threshold_words
 from ..topics import find_units, sents_of, topics_of
 from ..training.augmenters import conditions
 from ..training.corruption import CONDITIONS
@@ -191,7 +191,7 @@ def _findings(
 
 def report(found: dict[str, Any], figures: tuple[str, ...]) -> str:
     """RETURNS (str): A Markdown table for every condition, corpora below each other, the mean last."""
-    parts = [f"# {found['model']}: {found['component']}", f"Threshold {found['threshold']}."]
+    parts = [f"# {found['model']}: {found['component']}", threshold_words(found["threshold"]) + "."]
     for condition, mean in found["macro"].items():
         rows = [[r["corpus"], *(r[name] for name in figures)] for r in found["rows"] if r["condition"] == condition]
         total = [f"mean of {len(rows)}", *(mean[name] for name in figures)]

@@ -72,14 +72,16 @@ def _pictures(file: Path) -> list[tuple[str, Any, Any]]:
 
 
 def draw_thresholds(figure: Any, data: dict[str, Any]) -> None:
-    """Precision against recall, a line for every condition; the dot is the threshold of the pipeline."""
+    """Precision against recall, a line for every condition; the dot is the threshold of the pipeline, if it has one."""
     axes = figure.subplots()
     for condition, curve in data["curves"].items():
         rows = curve["thresholds"]
         (line,) = axes.plot([row["r"] for row in rows], [row["p"] for row in rows], label=condition)
-        used = min(rows, key=lambda row: abs(row["threshold"] - data["threshold"]))
-        axes.plot(used["r"], used["p"], "o", color=line.get_color())
-    _label(axes, f"{data['model']}: all thresholds, dot at {data['threshold']}", "recall", "precision")
+        if data["threshold"] is not None:
+            used = min(rows, key=lambda row: abs(row["threshold"] - data["threshold"]))
+            axes.plot(used["r"], used["p"], "o", color=line.get_color())
+    dot = "" if data["threshold"] is None else f", dot at {data['threshold']}"
+    _label(axes, f"{data['model']}: all thresholds{dot}", "recall", "precision")
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
 
 

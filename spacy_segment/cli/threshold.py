@@ -10,10 +10,11 @@ from rich.table import Table
 from spacy.language import Language
 
 from ..metrics import PRF
+from ..pipeline.sources import set_threshold
 from ..scorers import CONDITION, CORPUS
 from ..training.augmenters import conditions
 from ..training.readers import SentenceCorpus
-from ..training.thresholds import THRESHOLDS, count_boundaries
+from ..training.thresholds import TRIED, count_boundaries
 from .benchmark import benchmark_app
 from .reporting import reported
 from .segment import load_pipeline
@@ -26,45 +27,42 @@ def threshold_cli(
     limit: int = typer.Option(5000, help="Characters per corpus, 0 for all"),
     output: Path | None = typer.Option(None, "--output", "-o", help="Save the pipeline with the best threshold here"),
 ) -> None:
-    """Boundary F1 over thresholds (mean over folders of the mean over their corpora) under every condition."""
+    """Boundary F1 over thresholds (mean over folders of the mean over their corpora) under every condition.
+
+    none: no threshold is given, every text has the one that promises the best F1.
+    """
     with reported():
         nlp = load_pipeline(model, "xx", {})
         scores = try_thresholds(nlp, data, limit)
     table = Table(title="boundary F1 over folders (macro)")
     for column in ("threshold", *scores, "mean"):
         table.add_column(column, justify="right")
-    means = {t: fmean(by_threshold[t] for by_threshold in scores.values()) for t in THRESHOLDS}
-    for t in THRESHOLDS:
-        table.add_row(f"{t:.2f}", *[f"{by_threshold[t]:.3f}" for by_threshold in scores.values()], f"{means[t]:.4f}")
+    means = {t: fmean(by_threshold[t] for by_threshold in scores.values()) for t in TRIED}
+    for t in TRIED:
+        name = "none" if t is None else f"{t:.2f}"
+        table.add_row(name, *[f"{by_threshold[t]:.3f}" for by_threshold in scores.values()], f"{means[t]:.4f}")
     console = Console()
     console.print(table)
     best = max(means, key=lambda t: means[t])
-    console.print(f"best threshold: {best}")
+    console.print(f"best threshold: {'none' if best is None else best}")
     if output is not None:
-        set_threshold(nlp, "sentence_segmenter", best)
+        set_threshold(nlp.get_pipe("sentence_segmenter"), best, nlp)
         nlp.to_disk(output)
 
 
-def set_threshold(nlp: Language, name: str, threshold: float) -> None:
-    """Change the threshold of a component, also where it will be saved."""
-    cfg = nlp.get_pipe(name).cfg
-    cfg["threshold"] = cfg["configured"]["threshold"] = threshold
-    nlp.get_pipe_config(name)["threshold"] = threshold
-
-
-def try_thresholds(nlp: Language, data: list[str], limit: int) -> dict[str, dict[float, float]]:
+def try_thresholds(nlp: Language, data: list[str], limit: int) -> dict[str, dict[float | None, float]]:
     """RETURNS (dict): Condition -> threshold -> mean over folders of the mean boundary F1 of their corpora."""
     pipe = nlp.get_pipe("sentence_segmenter")
-    counts: dict[str, dict[str, dict[float, PRF]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(PRF)))
+    counts: dict[str, dict[str, dict[float | None, PRF]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(PRF)))
     corpus = SentenceCorpus(data, conditions(), limit_chars=limit)
     for example in corpus(nlp):
         labels = example.reference.user_data
         for t, prf in count_boundaries(pipe, example).items():
             counts[labels[CONDITION]][labels[CORPUS]][t] += prf
-    return {condition: {t: _macro(corpora, t) for t in THRESHOLDS} for condition, corpora in counts.items()}
+    return {condition: {t: _macro(corpora, t) for t in TRIED} for condition, corpora in counts.items()}
 
 
-def _macro(corpora: dict[str, dict[float, PRF]], threshold: float) -> float:
+def _macro(corpora: dict[str, dict[float | None, PRF]], threshold: float | None) -> float:
     folders = defaultdict(list)
     for name, by_threshold in corpora.items():
         folders[Path(name).parent.name].append(by_threshold[threshold].fscore)

@@ -30,11 +30,13 @@ THRESHOLDS = {"sm": 0.25, "unlimited": 0.01, "base": 0.025}
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What was read: settings that rebuild the encoder, its weights, and the row of the head that is the boundary's."""
+    """What was read: settings that rebuild the encoder and its weights; of a SaT checkpoint the row of the head that is the
+    boundary's, and the threshold of its kind."""
 
     meta: dict[str, Any]
     weights: dict[str, Tensor]
-    head: tuple[Floats2d, Floats1d] | None
+    head: tuple[Floats2d, Floats1d] | None = None
+    threshold: float | None = None
 
 
 def read_checkpoint(name: str, *, tokenizer: str | None, n_layers: int | None) -> Checkpoint:
@@ -78,10 +80,10 @@ def read_checkpoint(name: str, *, tokenizer: str | None, n_layers: int | None) -
         "special": [fast.cls_token_id, fast.sep_token_id, fast.pad_token_id],
     }
     meta["config"].pop("_name_or_path", None)
-    if not is_sat:
-        return Checkpoint(meta, weights, None)
+    if limits is None:
+        return Checkpoint(meta, weights)
     head = [values.detach().numpy()[:1] for values in (model.classifier.weight, model.classifier.bias)]
-    return Checkpoint(meta, weights, (head[0], head[1]))
+    return Checkpoint(meta, weights, (head[0], head[1]), THRESHOLDS[_kind(config, limits)])
 
 
 def kind_of(name: str) -> str:
@@ -95,6 +97,10 @@ def kind_of(name: str) -> str:
             raise ValueError(f"its model_type is {config.model_type!r}, expected {SAT!r}")
     except (OSError, ValueError, TypeError) as error:
         raise ValueError(Errors.SEG310.format(name=Path(name).name, reason=error)) from error
+    return _kind(config, limits)
+
+
+def _kind(config: Any, limits: dict[str, Any]) -> str:
     if config.num_labels == 1:
         return "sm"
     return "unlimited" if limits["lookahead"] is None else "base"

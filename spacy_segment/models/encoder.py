@@ -97,6 +97,7 @@ class HFShim(TorchShim):
         self.tokenizer_name = tokenizer
         self.n_layers = n_layers
         self.head: tuple[Floats2d, Floats1d] | None = None
+        self.threshold: float | None = None
         self._tokenizer: Tokenizer | None = None
 
     @property
@@ -108,7 +109,7 @@ class HFShim(TorchShim):
                 self.restore(checkpoint.weights, checkpoint.meta)
             except ValueError as error:
                 raise ValueError(Errors.SEG310.format(name=Path(self.name).name, reason=error)) from error
-            self.head = checkpoint.head
+            self.head, self.threshold = checkpoint.head, checkpoint.threshold
         return super().module
 
     @property
@@ -123,7 +124,7 @@ class HFShim(TorchShim):
     def restore(self, tensors: dict, meta: dict[str, Any]) -> None:
         super().restore(tensors, meta)
         self._tokenizer = None
-        self.head = None
+        self.head = self.threshold = None
 
     def to_bytes(self) -> bytes:
         """RAISES (ValueError): SEG311 if a directory of this machine was given and not read: a saved pipeline would need it."""

@@ -25,7 +25,7 @@ from ..types import BOUNDARY_PROBS, INNER_PROBS, Boundaries, Floats2d, Ints1d, P
 from .base import Segmenter
 from .doc_adapter import doc_adapter, install_extension
 from .settings import DEFAULTS, check_settings
-from .sources import forget_directories, remember_pipeline
+from .sources import remember_pipeline, settle_sources
 
 default_model_config = """
 [model]
@@ -58,7 +58,7 @@ def make_sentence_segmenter(
     nlp: Language,
     name: str,
     model: SentenceModel,
-    threshold: float,
+    threshold: float | None,
     overwrite: bool,
     newlines: str,
     split_tokens: bool | str,
@@ -91,7 +91,8 @@ def make_sentence_segmenter(
 class SentenceSegmenter(Segmenter):
     """Sets sentence starts on any text, with or without punctuation.
 
-    threshold (float): A sentence starts where its probability is above this.
+    threshold (float or None): A sentence starts where its probability is above this. None: above what promises the best F1
+        for the text around it, see `decoding.best_thresholds`; a SaT checkpoint has the threshold of its kind.
     overwrite (bool): False keeps sentence starts that are already set (True or False) and decides the rest.
     newlines (str): "model": the model sees newlines and decides; "ignore": they count as spaces; "hard": every
         newline ends a sentence; "paragraph": a blank line does, a single newline counts as a space.
@@ -179,13 +180,13 @@ class SentenceSegmenter(Segmenter):
                 batches = _batches([docs[i] for i in members], BATCH_CHARACTERS)
                 found = [boundaries_of(logits) for batch in batches for logits in self.model.predict(batch)]
             results.update(zip(members, found, strict=True))
-        forget_directories(self)
+        settle_sources(self)
         return [results[i] for i in range(len(docs))]
 
     def _adapter_name(self, doc: Doc) -> str | None:
         return doc_adapter(doc, self.cfg["adapter"])
 
-    def _threshold(self, doc: Doc) -> float:
+    def _threshold(self, doc: Doc) -> float | None:
         adapter = self.adapters.find(self._adapter_name(doc))
         return self.cfg["threshold"] if adapter is None else adapter.threshold
 
@@ -293,7 +294,7 @@ class SentenceSegmenter(Segmenter):
         if vocabulary is not None and not encoder.shims[0].is_built:
             encoder.attrs["set_vocabulary"](encoder, vocabulary)
         self.model.initialize(X=[example.reference for example in islice(get_examples(), SAMPLE)])
-        forget_directories(self)
+        settle_sources(self)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         data = srsly.msgpack_loads(super().to_bytes(exclude=exclude))

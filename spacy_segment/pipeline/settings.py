@@ -5,7 +5,7 @@ from typing import Any
 from ..errors import Errors
 
 DEFAULTS: dict[str, Any] = {
-    "threshold": 0.25,
+    "threshold": None,
     "overwrite": False,
     "newlines": "model",
     "split_tokens": "auto",
@@ -52,7 +52,8 @@ TOPIC_CHOICES: dict[str, tuple[Any, ...]] = {
 def check_settings(settings: dict[str, Any]) -> None:
     """Settings of the sentence segmenter. RAISES (ValueError): SEG200 for the first with a value it cannot have."""
     _check_choices(settings, CHOICES)
-    _check_probability(settings, "threshold")
+    if settings["threshold"] is not None:
+        _check_probability(settings, "threshold")
     if not _is_number(settings["mark_weight"]) or settings["mark_weight"] < 0:
         _fail(settings, "mark_weight", "a number of at least 0")
     _check_limits(settings)

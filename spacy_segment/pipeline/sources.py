@@ -1,4 +1,5 @@
-"""The directory an encoder was read from stays out of the configuration that is saved with a pipeline.
+"""What becomes of a pipeline's configuration once an encoder has been read: the directory it was read from stays out of what
+is saved, and the threshold that came with it goes in.
 
 spaCy writes the configuration before the components, and from values that a factory cannot reach yet. So a component is
 remembered with its pipeline until its encoder has been read.
@@ -19,14 +20,25 @@ def remember_pipeline(component: Any, nlp: Language) -> None:
     _pipelines[component] = ref(nlp)
 
 
-def forget_directories(component: Any) -> None:
-    """Null takes the place of directories of this machine, once what they hold has been read."""
+def settle_sources(component: Any) -> None:
+    """Once what directories of this machine hold has been read, null takes their place; a threshold that came with the
+    encoder takes the place of null."""
     shims = [shim for node in component.model.walk() for shim in node.shims]
     if component not in _pipelines or not all(getattr(shim, "is_built", True) for shim in shims):
         return
     nlp = _pipelines.pop(component)()
+    given = [shim.threshold for shim in shims if getattr(shim, "threshold", None) is not None]
+    if given and component.cfg["threshold"] is None:
+        set_threshold(component, given[0], nlp)
     if nlp is not None and component.name in nlp.component_names:
         _forget(nlp.get_pipe_config(component.name))
+
+
+def set_threshold(component: Any, threshold: float | None, nlp: Language | None) -> None:
+    """Change the threshold of a component, also where it will be saved."""
+    component.cfg["threshold"] = component.cfg["configured"]["threshold"] = threshold
+    if nlp is not None and component.name in nlp.component_names:
+        nlp.get_pipe_config(component.name)["threshold"] = threshold
 
 
 def _forget(block: Any) -> None:

@@ -18,7 +18,7 @@ from ..topics import NO_LABEL, Units, find_units, sents_of, topics_of
 from ..types import Bools1d, Floats1d, Ints1d, TopicGold, TopicLogits, TopicModel
 from .base import Segmenter
 from .settings import TOPIC_DEFAULTS, check_topic_settings
-from .sources import forget_directories, remember_pipeline
+from .sources import remember_pipeline, settle_sources
 
 default_model_config = """
 [model]
@@ -152,7 +152,7 @@ class TopicSegmenter(Segmenter):
         self._check_sents(docs)
         self._tell_model()
         logits = self.model.predict(docs)
-        forget_directories(self)
+        settle_sources(self)
         return logits
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[TopicLogits]) -> None:
@@ -338,7 +338,7 @@ class TopicSegmenter(Segmenter):
             if names or not self.model.shims[0].is_built:
                 set_labels(self.model, (NO_LABEL, *names) if names else ())
         self.model.initialize(X=[example.reference for example in sample])
-        forget_directories(self)
+        settle_sources(self)
 
 
 class _with_key:

@@ -31,7 +31,7 @@ from .corruption import CORRUPTIONS, clean
 from .formats import Record, find_files, read_records
 from .optimizer import AdamW
 from .readers import batch_by_bytes, make_shelf, mix
-from .thresholds import Counts, add_counts, best_threshold, count_boundaries
+from .thresholds import Counts, add_counts, best_threshold, count_boundaries, counts_at
 
 # Boundaries between sentences that the examples must hold. With many, one part is enough to hold out.
 FEWEST, MANY = 4, 200
@@ -226,7 +226,7 @@ def _train(
         learners.append(Learner(nlp, pipe, rest, part, settings))
     n_rounds = -(-settings.max_steps // settings.every)
     counts = add_counts(learner.judge() for learner in learners)
-    before = counts[min(counts, key=lambda t: abs(t - pipe.cfg["threshold"]))].fscore
+    before = counts_at(counts, pipe.cfg["threshold"]).fscore
     best = (0, counts, learners[0].adapter)
     for done in range(1, n_rounds + 1):
         for i, learner in enumerate(learners):

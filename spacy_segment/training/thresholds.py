@@ -6,29 +6,38 @@ import numpy as np
 from spacy.training import Example
 
 from ..align import move_to_tokens, sent_start_offsets
+from ..decoding import decode
 from ..metrics import PRF, count
 
 THRESHOLDS = [0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8]
+TRIED: tuple[float | None, ...] = (*THRESHOLDS, None)
 
-Counts = dict[float, PRF]  # threshold -> counts
+Counts = dict[float | None, PRF]  # threshold -> counts; None: the threshold that promises the best F1
 
 
 def count_boundaries(pipe, example: Example) -> Counts:
-    """Let a sentence segmenter predict `example.predicted`, and compare with the reference at every threshold."""
+    """Let a sentence segmenter predict `example.predicted`, and compare with the reference at every threshold,
+    and at the one that promises the best F1 (None)."""
     doc = example.predicted
     boundaries = move_to_tokens(doc, pipe.predict([doc])[0], split=pipe.cfg["split_tokens"])
     gold = sent_start_offsets(example.reference)[1:].tolist()
     log_odds = [np.log(t / (1 - t)) for t in THRESHOLDS]
     found = [boundaries.offsets[boundaries.logits > limit].tolist() for limit in log_odds]
-    return {t: count(gold, offsets) for t, offsets in zip(THRESHOLDS, found, strict=True)}
+    promising = boundaries.offsets[decode(np.append(0.0, boundaries.logits), threshold=None)[1:] - 1].tolist()
+    return {t: count(gold, offsets) for t, offsets in zip(TRIED, (*found, promising), strict=True)}
 
 
-def add_counts(counts: Iterable[Mapping[float, PRF]]) -> Counts:
+def add_counts(counts: Iterable[Mapping[float | None, PRF]]) -> Counts:
     """RETURNS (dict): The sum at every threshold."""
-    total = dict.fromkeys(THRESHOLDS, PRF())
+    total: Counts = dict.fromkeys(TRIED, PRF())
     for one in counts:
-        total = {t: total[t] + one.get(t, PRF()) for t in THRESHOLDS}
+        total = {t: total[t] + one.get(t, PRF()) for t in total}
     return total
+
+
+def counts_at(counts: Counts, threshold: float | None) -> PRF:
+    """RETURNS (PRF): Counts at the threshold that comes nearest."""
+    return counts[None] if threshold is None else counts[min(THRESHOLDS, key=lambda t: abs(t - threshold))]
 
 
 def best_threshold(counts: Counts) -> float:
