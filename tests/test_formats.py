@@ -69,6 +69,12 @@ def test_read_conllu_joins_without_a_space_where_the_treebank_says_so(tmp_path):
     assert (record.text, record.starts) == ("私彼", [0, 1])
 
 
+def test_read_conllu_takes_text_and_tokens_that_are_composed_differently(tmp_path):
+    text = "# text = cafe\u0301\n1\tcaf\u00e9" + "\t_" * 8 + "\n"
+    (record,) = read_records(write(tmp_path / "fr_x.conllu", text))
+    assert record.text == "cafe\u0301"
+
+
 def test_read_lines(tmp_path):
     one, two = read_records(write(tmp_path / "a.txt", "First one.\nSecond.\n\n我来了。\n你呢？\n"))
     assert one.text == "First one. Second."

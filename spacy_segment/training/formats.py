@@ -4,6 +4,7 @@ import glob
 import gzip
 import json
 import re
+import unicodedata
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -132,7 +133,7 @@ def read_conllu(lines: Lines, path: Path) -> Iterator[Record]:
         name = comments.get("newdoc") or name
         surface = "".join(word + space for word, space in tokens)
         sentence = comments.get("text", surface).strip()
-        if "".join(sentence.split()) != "".join(surface.split()):
+        if _characters(sentence) != _characters(surface):
             raise bad_record(path, number, f"'# text = {sentence[:40]}' does not match the tokens '{surface[:40]}'")
         if text:
             text += "\n" if "newpar" in comments else glue
@@ -141,6 +142,11 @@ def read_conllu(lines: Lines, path: Path) -> Iterator[Record]:
         glue = tokens[-1][1]
     if text:
         yield Record(text, starts, name, _lang(path))
+
+
+def _characters(text: str) -> str:
+    """Without white space; composed, as some treebanks compose one of text and tokens alone."""
+    return "".join(unicodedata.normalize("NFC", text).split())
 
 
 def _sentences(lines: Lines, path: Path) -> Iterator[tuple[int, dict[str, str], list[tuple[str, str]]]]:
