@@ -22,6 +22,9 @@ LARGEST = 1e4
 # How far `best_thresholds` looks to either side, in units, and the thresholds it compares.
 REACH = 256
 GRID = np.linspace(0.05, 0.95, 19)
+# How much the end of the text, a boundary for certain, counts beside the units: without it a short text would be cut at the
+# likeliest of its unlikely places.
+CERTAIN = 0.5
 
 
 def decode(
@@ -76,8 +79,7 @@ def best_thresholds(logits: Floats1d) -> Floats1d:
     """The threshold at every unit that promises the best F1 for the units around it.
 
     It is half of the best expected F1 (Lipton et al. 2014). That of the boundaries above a threshold is twice their
-    probabilities over their number and the probabilities of all; the end of the text, which is a boundary for certain,
-    counts as well: a short text is not cut at the likeliest of its unlikely places.
+    probabilities over their number and the probabilities of all; the end of the text counts as `CERTAIN` of a boundary.
 
     logits (Floats1d): (n,) calibrated log-odds of boundaries, -inf where none can stand.
     RETURNS (Floats1d): (n,) probabilities.
@@ -96,7 +98,7 @@ def best_thresholds(logits: Floats1d) -> Floats1d:
     best = np.zeros(len(probs))
     for threshold in GRID:
         above = probs > threshold
-        np.maximum(best, 2 * (1 + around(probs * above)) / (2 + around(above) + expected), out=best)
+        np.maximum(best, 2 * (CERTAIN + around(probs * above)) / (2 * CERTAIN + around(above) + expected), out=best)
     return best / 2
 
 
