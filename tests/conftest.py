@@ -4,6 +4,9 @@ import os
 import resource
 import sys
 
+# One thread for each of several workers, and for the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 import spacy
 from hypothesis import settings

@@ -126,10 +126,19 @@ def test_split_tokens_keeps_the_text():
     assert doc.text == "shop?there now"
 
 
+def test_split_tokens_more_than_once_and_in_the_middle():
+    doc = NLP("go shop?there?now yes?no")
+    split_tokens(doc, np.asarray([8, 14, 22]))
+    assert [token.text for token in doc] == ["go", "shop?", "there?", "now", "yes?", "no"]
+    assert [token.whitespace_ for token in doc] == [" ", "", "", " ", "", ""]
+
+
 def test_same_place_carries_offsets_over_white_space():
     assert same_place("a b c", "a  b\nc", np.asarray([0, 2, 4])).tolist() == [0, 3, 5]
 
 
 def test_same_place_rejects_another_text():
-    with pytest.raises(ValueError, match="SEG400"):
+    with pytest.raises(ValueError, match=r"SEG400.*'a b' against 'a c'"):
         same_place("a b", "a c", np.asarray([0]))
+    with pytest.raises(ValueError, match=f"'{'a' * 40}' against '{'b' * 40}'"):
+        same_place("a" * 99, "b" * 99, np.asarray([0]))

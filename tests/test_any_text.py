@@ -159,6 +159,18 @@ def test_named_strings_that_are_cut_wherever_they_can_be(keen, name):
         check_sentences(doc, NAMED[name])
 
 
+@pytest.mark.parametrize("sign", ["\U00010d4a", "\u0378", "\U0003ffff"])
+def test_signs_that_the_tokenizer_does_not_know_are_not_lost(sign):
+    nlp = spacy.blank("xx")
+    nlp.add_pipe("sentence_segmenter")
+    text = f"It rained all night. {sign} We left early. Nobody came {sign}"
+    doc = nlp(text)
+    check_sentences(doc, text)
+    assert all(text[start] != sign for start in starts(doc))
+    assert len(list(doc.sents)) > 1
+    check_sentences(nlp(f"{sign} {sign}"), f"{sign} {sign}")
+
+
 def test_named_strings_in_one_batch_and_alone(nlp):
     texts = [text for text in NAMED.values() if len(text) < 5000]
     together = [starts(doc) for doc in nlp.pipe(texts)]

@@ -10,7 +10,7 @@ from spacy_segment.decoding import best_thresholds, decode
 LOGITS = st.lists(st.floats(-6, 6), min_size=1, max_size=9)
 
 
-def best_by_trying_all(logits, min_length, max_length, lengths, forced, forbidden):
+def best_by_trying_all(logits, min_length, max_length, lengths, forced, forbidden, n_segments=None):
     """The best sum of gains among all segmentations that keep the limits, or None."""
     n, best = len(logits), None
     positions = np.concatenate([[0], np.cumsum(lengths)])
@@ -19,6 +19,8 @@ def best_by_trying_all(logits, min_length, max_length, lengths, forced, forbidde
         if (chosen & forbidden).any() or (forced & ~chosen).any():
             continue
         sizes = np.diff(np.append(positions[:-1][chosen], positions[-1]))
+        if n_segments not in (None, len(sizes)):
+            continue
         if (sizes < min_length).any() or (max_length is not None and (sizes > max_length).any()):
             continue
         gain = float(np.asarray(logits)[1:][chosen[1:]].sum())
@@ -126,6 +128,23 @@ def test_decode_is_the_best_of_all_segmentations_within_limits(logits, min_lengt
         assert np.isclose(np.asarray(logits)[starts[starts > 0]].sum(), best)
 
 
+@given(LOGITS, st.integers(0, 4), st.none() | st.integers(4, 8), st.data())
+def test_decode_is_the_best_of_all_segmentations_of_a_number(logits, min_length, max_length, data):
+    n = len(logits)
+    lengths = np.asarray(data.draw(st.lists(st.integers(1, 3), min_size=n, max_size=n)))
+    forced = np.arange(n) % 4 == 3
+    forbidden = np.arange(n) % 5 == 2
+    n_segments = data.draw(st.integers(1 + int(forced.sum()), n - int((forbidden & ~forced).sum())))
+    settings = dict(lengths=lengths, forced=forced, forbidden=forbidden & ~forced, n_segments=n_segments)
+    best = best_by_trying_all(logits, min_length, max_length, **settings)
+    starts = decode(np.asarray(logits), min_length=min_length, max_length=max_length, **settings)
+    assert len(starts) == n_segments
+    assert set(np.flatnonzero(forced)) <= set(starts.tolist())
+    assert not set(np.flatnonzero(settings["forbidden"])) & set(starts.tolist())
+    if best is not None:
+        assert np.isclose(np.asarray(logits)[starts[starts > 0]].sum(), best)
+
+
 @given(LOGITS, st.integers(1, 9))
 def test_decode_gives_the_wanted_number_of_segments(logits, n_segments):
     if n_segments > len(logits):
@@ -141,6 +160,14 @@ def test_decode_n_segments_takes_the_strongest():
     assert decode(logits, n_segments=2).tolist() == [0, 2]
     assert decode(logits, n_segments=2, max_length=3, min_length=1).tolist() == [0, 2]
     assert decode(logits, n_segments=2, min_length=2).tolist() == [0, 2]
+
+
+def test_decode_n_segments_keeps_forced_ones_leaves_forbidden_ones_and_takes_the_first_of_equals():
+    forced, forbidden = np.asarray([0, 0, 0, 1], dtype=bool), np.asarray([0, 1, 0, 0], dtype=bool)
+    logits = np.asarray([0.0, 9.0, -1.0, -5.0])
+    assert decode(logits, n_segments=2, forced=forced, forbidden=forbidden).tolist() == [0, 3]
+    assert decode(logits, n_segments=3, forced=forced, forbidden=forbidden).tolist() == [0, 2, 3]
+    assert decode(np.tile([1.0, 0.0], 60), n_segments=5).tolist() == [0, 2, 4, 6, 8]
 
 
 def test_decode_is_quick_on_many_units():

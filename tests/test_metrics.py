@@ -10,6 +10,7 @@ from spacy_segment.metrics import (
     PRF,
     boundary_prf,
     boundary_similarity,
+    count,
     every_k,
     gaps,
     pk,
@@ -32,6 +33,8 @@ def masses(marks):
 def test_gaps_and_every_k():
     assert gaps([0, 2, 5], 6).tolist() == [0, 1, 0, 0, 1]
     assert gaps([], 1).tolist() == []
+    assert gaps([1, 3], 3).tolist() == [1, 0]
+    assert gaps([1], 3).dtype == np.int64
     assert every_k(7, 3).tolist() == [0, 0, 1, 0, 0, 1]
 
 
@@ -95,6 +98,21 @@ def test_boundary_prf_matches_one_to_one():
     reference, hypothesis = np.asarray([0, 0, 1, 0, 0]), np.asarray([0, 1, 0, 1, 0])
     assert boundary_prf(reference, hypothesis) == PRF(0, 2, 1)
     assert boundary_prf(reference, hypothesis, tolerance=1) == PRF(1, 1, 0)
+
+
+def test_count_and_what_adds_up():
+    total = count([1, 2, 2, 3], [2, 3, 4, 4, 5]) + count([7], [])
+    assert total == PRF(tp=2, fp=2, fn=2)
+    assert (total.precision, total.recall, total.fscore) == (0.5, 0.5, 0.5)
+    assert count([1, 2, 3], [3]).precision == 1
+    assert count([1, 2, 3], [3]).recall == pytest.approx(1 / 3)
+    assert count([1, 2, 3], [3]).fscore == pytest.approx(1 / 2)
+    assert count([3], [1, 2, 3]).precision == pytest.approx(1 / 3)
+
+
+def test_nothing_to_find_and_nothing_found_is_right():
+    assert (PRF().precision, PRF().recall, PRF().fscore) == (1, 1, 1)
+    assert count([1], []).fscore == 0
 
 
 def test_segment_label_f():

@@ -12,7 +12,11 @@ from spacy.util import registry
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "spacy_segment"
-OURS = [e for group in entry_points().groups for e in entry_points(group=group) if e.value.startswith("spacy_segment.")]
+# In a fixed order: every worker of pytest-xdist has to collect the same tests.
+OURS = sorted(
+    (e for group in entry_points().groups for e in entry_points(group=group) if e.value.startswith("spacy_segment.")),
+    key=lambda e: (e.group, e.name),
+)
 
 
 def imports(path):

@@ -19,8 +19,10 @@ def test_windows_tile_the_run_and_see_enough(n, size, lookback, lookahead):
 
 
 def test_windows_without_room():
-    with pytest.raises(ValueError, match=r"SEG200.*window"):
+    message = r"SEG200\] 'window' must be more than 3 pieces back and 2 ahead, got 5"
+    with pytest.raises(ValueError, match=message):
         list(windows(10, size=5, lookback=3, lookahead=2))
+    assert len(list(windows(10, size=6, lookback=3, lookahead=2))) == 5  # 4, then a step of one
 
 
 def test_windows_by_hand():
