@@ -15,6 +15,7 @@ from safetensors.numpy import save as save_tensors
 
 from .errors import Errors
 from .files import write_atomically
+from .length_prior import LengthPrior
 
 FORMAT = "spacy_segment.adapter.v1"
 SUFFIX = ".safetensors"
@@ -29,6 +30,7 @@ class Adapter:
     scale (float): alpha / rank.
     threshold (float or None): Takes the place of the component's.
     base (str): Fingerprint of the matrices that it changes, see `models.lora.fingerprint`.
+    lengths (LengthPrior or None): How long sentences are, if they are about equally long.
 
     Hu et al. (2022), LoRA, equation 3.
     """
@@ -37,6 +39,7 @@ class Adapter:
     scale: float
     threshold: float | None
     base: str
+    lengths: LengthPrior | None = None
 
     @property
     def targets(self) -> list[str]:
@@ -46,6 +49,8 @@ class Adapter:
     def to_bytes(self) -> bytes:
         """RETURNS (bytes): safetensors, with everything that is no weight in the header."""
         meta = {"scale": self.scale, "threshold": self.threshold, "base": self.base}
+        if self.lengths is not None:
+            meta["lengths"] = [self.lengths.mean, self.lengths.deviation]
         arrays = {name: np.ascontiguousarray(array) for name, array in self.weights.items()}
         return save_tensors(arrays, {FORMAT: json.dumps(meta, sort_keys=True)})
 
@@ -57,7 +62,8 @@ class Adapter:
             meta = json.loads(header["__metadata__"][FORMAT])
             weights = load_tensors(data)
             threshold = None if meta["threshold"] is None else float(meta["threshold"])
-            adapter = cls(weights, float(meta["scale"]), threshold, str(meta["base"]))
+            lengths = LengthPrior(*map(float, meta["lengths"])) if meta.get("lengths") else None
+            adapter = cls(weights, float(meta["scale"]), threshold, str(meta["base"]), lengths)
             problem = _find_problem(adapter)
         except (SafetensorError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise ValueError(Errors.SEG330.format(reason=f"{type(error).__name__}: {error}")) from error
@@ -143,4 +149,7 @@ def _find_problem(adapter: Adapter) -> str:
             return f"the shapes of {name} do not fit each other: {a.shape}, {b.shape}"
     if not np.isfinite(adapter.scale) or not (adapter.threshold is None or 0 < adapter.threshold < 1):
         return f"scale {adapter.scale} or threshold {adapter.threshold} cannot be"
+    prior = adapter.lengths
+    if prior is not None and not prior.is_sound:
+        return f"lengths of mean {prior.mean} and deviation {prior.deviation} cannot be"
     return ""

@@ -14,6 +14,7 @@ from collections import deque
 import numpy as np
 
 from .errors import Errors
+from .length_prior import LengthPrior, best_of_lengths
 from .types import Floats1d, Ints1d
 
 IMPOSSIBLE = -np.inf
@@ -37,6 +38,7 @@ def decode(
     lengths: Ints1d | None = None,
     forced: np.ndarray | None = None,
     forbidden: np.ndarray | None = None,
+    prior: LengthPrior | None = None,
 ) -> Ints1d:
     """Decide where segments start.
 
@@ -48,6 +50,7 @@ def decode(
     n_segments (int or None): Exactly so many segments, whatever the threshold; the limits hold where they can.
     lengths (Ints1d or None): (n,) length of every unit in the unit of the limits, 1 if not given.
     forced, forbidden (ndarray or None): (n,) booleans: a boundary must, must not stand before the unit.
+    prior (LengthPrior or None): How long segments are, in the unit of `lengths`; not looked at beside limits or a number.
     RETURNS (Ints1d): Units that open a segment, ascending; empty for no units.
     RAISES (ValueError): SEG120 for logits that are not numbers; SEG220 for a threshold, limits or a number of segments
         that cannot be.
@@ -71,6 +74,8 @@ def decode(
             return _strongest(gains, must, may, n_segments)
         return _best_of_number(gains, must, may, positions, min_length, max_length, n_segments)
     if not limited:
+        if prior is not None:
+            return best_of_lengths(gains, must, may, positions, prior)
         return np.flatnonzero(must | (may & (gains > 0)))
     return _best_path(gains, must, may, positions, min_length, max_length)
 

@@ -79,6 +79,21 @@ def test_an_adapter_learns_what_the_base_does_not_know(adapted, trained):
     assert 0 < adaptation.n_steps <= QUICK.max_steps
 
 
+def test_lengths_are_learned_where_they_help(trained):
+    """Lines of verse: equally long, and nothing else tells them apart."""
+    nlp = copy.deepcopy(trained)
+    rng = np.random.default_rng(0)
+    lines = [" ".join("".join(rng.choice(list("abdeklmo"), 4)) for _ in range(6)) for _ in range(20)]
+    record = Record(" ".join(lines), [30 * i for i in range(20)], "verse", "en")
+    settings = AdaptSettings(max_steps=10, every=5, learn_rate=0.02, batch_bytes=600, conditions=("flat",))
+    adaptation = adapt(nlp, [record], name="verse", settings=settings)
+    assert adaptation.lengths is not None
+    assert np.exp(adaptation.lengths.mean) == pytest.approx(30)
+    merge(nlp)
+    assert nlp.get_pipe(SEGMENTER).cfg["length_prior"] == [adaptation.lengths.mean, adaptation.lengths.deviation]
+    assert np.median([len(line) for line in sentences(nlp, record.text)]) == pytest.approx(29, abs=5)
+
+
 def test_the_base_stays_what_it_was(adapted, trained):
     nlp, _ = adapted
     other = copy.deepcopy(nlp)
@@ -103,7 +118,9 @@ def test_merged_weights_predict_what_the_adapter_did(adapted):
     doc = nlp.make_doc(" ".join(ORDERS))
     other = copy.deepcopy(nlp)
     threshold = other.get_pipe(SEGMENTER).adapters["orders"].threshold
+    expected_sentences = sentences(nlp, " ".join(ORDERS))
     merge(other)
+    assert sentences(other, " ".join(ORDERS)) == expected_sentences
     found, expected = (p.get_pipe(SEGMENTER).predict([doc])[0].logits for p in (other, nlp))
     np.testing.assert_allclose(found, expected, atol=1e-4)
     assert other.get_pipe(SEGMENTER).cfg["threshold"] == threshold

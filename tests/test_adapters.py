@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from conftest import TEXTS, make_tiny
 from spacy.tokens import Doc
 
 from spacy_segment.adapters import Adapter
+from spacy_segment.length_prior import LengthPrior
 from spacy_segment.models.torch.low_rank import find_targets, fingerprint
 
 JOINED = [" ".join(sentences) for sentences in TEXTS]
@@ -183,6 +185,21 @@ def test_an_adapter_of_another_base(nlp):
         wide("One. Two.")
 
 
+def test_lengths_belong_to_the_adapter(nlp, tmp_path):
+    pipe = nlp.get_pipe(SEGMENTER)
+    text = " ".join("one two three four" for _ in range(30))
+    pipe.add_adapter("regular", replace(pipe.adapters["legal"], lengths=LengthPrior(float(np.log(38)), 0.15)))
+    nlp.to_disk(tmp_path)
+    found = {}
+    for name in (None, "legal", "regular"):
+        docs = [p.make_doc(text) for p in (nlp, spacy.load(tmp_path))]
+        for p, doc in zip((nlp, spacy.load(tmp_path)), docs, strict=True):
+            doc._.segment_adapter = name
+            found[name] = [sent.start_char for sent in p(doc).sents]
+    assert 30 <= np.median(np.diff(found["regular"])) <= 46
+    assert found["regular"] not in (found["legal"], found[None])
+
+
 def broken():
     sound = Adapter({"x.a": np.ones((2, 3), "f"), "x.b": np.ones((3, 2), "f")}, 1.0, 0.5, "")
     head = {"head.W": np.ones((1, 3), "f"), "head.b": np.ones(1, "f")}
@@ -193,6 +210,8 @@ def broken():
     yield Adapter({**sound.weights, **head, "x.a": np.ones((1, 3), "f")}, 1.0, 0.5, "").to_bytes()
     yield Adapter({**sound.weights, **head}, 1.0, 2.0, "").to_bytes()
     yield Adapter({**sound.weights, **head}, 1.0, 0.5, "").to_bytes()[:-7]
+    yield Adapter({**sound.weights, **head}, 1.0, 0.5, "", LengthPrior(3.0, 0.0)).to_bytes()
+    yield Adapter({**sound.weights, **head}, 1.0, 0.5, "", LengthPrior(float("nan"), 0.2)).to_bytes()
 
 
 @pytest.mark.parametrize("data", broken())

@@ -236,6 +236,8 @@ def test_store_probs(nlp):
         {"max_length": 0},
         {"min_length": 9, "max_length": 5},
         {"length_unit": "words"},
+        {"length_prior": [3.0, 0.0]},
+        {"length_prior": [3.0]},
         {"mark_weight": -1.0},
     ],
 )
@@ -332,3 +334,13 @@ def test_together_with_other_components(nlp):
     nlp3 = spacy.blank("xx")
     nlp3.add_pipe("sentence_segmenter", source=nlp, name="other")
     assert sentences(nlp3(JOINED[0])) == TEXTS[0]
+
+
+def test_a_length_prior_decides_between_weak_boundaries():
+    nlp = spacy.blank("en")
+    segmenter = nlp.add_pipe("sentence_segmenter", config={"length_prior": [float(np.log(40)), 0.15]})
+    text = " ".join(["mind the gap now and hold on to the rail"] * 12)
+    prior = [len(sent.text_with_ws) for sent in nlp(text).sents]
+    assert np.median(prior) in range(34, 47)
+    segmenter.cfg["length_prior"] = None
+    assert [len(sent.text_with_ws) for sent in nlp(text).sents] != prior

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import Progress
@@ -70,6 +71,10 @@ def report(adaptation: Adaptation, output: Path, name: str | None) -> None:
     a = adaptation
     msg.info(f"{a.n_sentences} sentences, {a.n_steps} steps, {a.seconds:.0f} s, threshold {a.threshold}")
     msg.info(f"Boundary F1 on held-out parts of the examples: {a.before:.3f} before, {a.after:.3f} after")
+    if a.lengths is not None:
+        msg.info(
+            f"The sentences are about equally long ({np.exp(a.lengths.mean):.0f} characters): the adapter counts on it"
+        )
     if a.n_steps == 0:
-        msg.warn("Training did not help on the held-out parts: only the threshold has changed.")
+        msg.warn("Training did not help on the held-out parts: no weights have changed.")
     msg.good(f"{output}: {'adapter ' + name + ', switched on' if name else 'adapter merged into the weights'}")

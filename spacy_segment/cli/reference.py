@@ -60,7 +60,9 @@ class Products:
 
 
 def workloads(records: list[Record], scale: float) -> dict[str, list[str]]:
-    """One long text, texts of the length of a web page, single sentences; `scale` is the part of each that is taken."""
+    """One long text, texts of the length of a web page, single sentences; `scale` is the part of each that is taken, spread
+    evenly over the whole, for lengths decide how much is padding.
+    """
     documents = [record.text for record in records if record.text.strip()]
     whole = " ".join(" ".join(documents).split())
     whole *= 1 + LONG // max(1, len(whole))
@@ -72,13 +74,19 @@ def workloads(records: list[Record], scale: float) -> dict[str, list[str]]:
     sentences = [text for text in sentences if text]
     return {
         "one long text": [whole[: int(LONG * scale)]],
-        "documents": [documents[i % len(documents)] for i in range(max(1, int(DOCUMENTS * scale)))],
-        "sentences": [sentences[i % len(sentences)] for i in range(max(1, int(SENTENCES * scale)))],
+        "documents": _spread(documents, DOCUMENTS, scale),
+        "sentences": _spread(sentences, SENTENCES, scale),
     }
 
 
+def _spread(texts: list[str], total: int, scale: float) -> list[str]:
+    """So many texts, repeated if there are fewer; of these, every so many-th."""
+    n = max(1, int(total * scale))
+    return [texts[int((i + 0.5) * total / n) % len(texts)] for i in range(n)]
+
+
 def compare(texts: dict[str, list[str]], *, dtypes: list[str], n_layers: int, hidden_width: int) -> None:
-    """Print time, ratio, agreement and the share of the matrix products.
+    """Print time, ratio, agreement and the share of the matrix products; and the limit, the ratio if they were everything.
 
     RAISES (ImportError): If the reference is not installed.
     """
@@ -94,7 +102,16 @@ def compare(texts: dict[str, list[str]], *, dtypes: list[str], n_layers: int, hi
         reference = SaT(folder, tokenizer_name_or_path=folder, hub_prefix=None)
         pipelines = {dtype: make_pipeline(folder, threshold=THRESHOLD, dtype=dtype) for dtype in dtypes}
     table = Table(
-        "texts", "characters", "system", "CPU seconds", "characters/s", "ratio", "agreement", "pieces/s", "products"
+        "texts",
+        "characters",
+        "system",
+        "CPU seconds",
+        "characters/s",
+        "ratio",
+        "agreement",
+        "pieces/s",
+        "products",
+        "limit",
     )
     for name, group in texts.items():
         size = sum(map(len, group))
@@ -113,6 +130,7 @@ def compare(texts: dict[str, list[str]], *, dtypes: list[str], n_layers: int, hi
                 f"{1 - different / size:.2%}",
                 f"{ours.pieces / ours.seconds:,.0f}",
                 f"{ours.products / ours.seconds:.0%}",
+                f"{theirs.seconds / ours.products:.1f}",
             )
         table.add_section()
     console.print(table)

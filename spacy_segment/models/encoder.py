@@ -22,6 +22,9 @@ from .shim import TorchShim, check_vocabulary
 from .torch.lookahead import Shape
 from .windows import windows
 
+# Pieces that windows share, without and with a limit of look-ahead.
+LOOKBACK, LIMITED_LOOKBACK = 128, 64
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -44,7 +47,7 @@ def HFEncoder(
     tokenizer: str | None = None,
     n_layers: int | None = None,
     lookahead: int | str | None = "auto",
-    lookback: int = 128,
+    lookback: int | None = None,
     window: int = 512,
     batch_pieces: int = 8192,
     dtype: str = "auto",
@@ -58,7 +61,8 @@ def HFEncoder(
     n_layers (int or None): Keep only the first so many layers.
     lookahead (int, None or "auto"): Pieces seen to the right in all, split over the layers; None for no limit; "auto"
         for what a SaT checkpoint says, and 48 for any other.
-    lookback (int): Pieces of the window before that a window repeats; of the window after as well, if there is no limit.
+    lookback (int or None): Pieces of the window before that a window repeats; of the window after as well, if there is no
+        limit. None: 64 with a limit, 128 without.
     window (int): Pieces read at once, the special ones included.
     batch_pieces (int): Pieces computed at once.
     dtype (str): "auto", "float32", "bfloat16" or "int8", see `TorchShim`.
@@ -194,6 +198,8 @@ def _batches(model: EncoderModel, pieces: list[tuple[Ints1d, Ints1d, Ints1d]]) -
     """Windows of all Docs, sorted by shape and packed under a budget of pieces."""
     shim, lookback = _shim(model), model.attrs["lookback"]
     limits = lookahead_per_layer(shim.meta["config"], model.attrs["lookahead"])
+    if lookback is None:
+        lookback = LOOKBACK if limits is None else LIMITED_LOOKBACK
     segments = [
         Segment(i, slice(w.start, w.stop), slice(w.keep_start, w.keep_stop))
         for i, (ids, _, _) in enumerate(pieces)

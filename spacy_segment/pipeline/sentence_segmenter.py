@@ -18,6 +18,7 @@ from ..adapters import Adapter, Adapters, check_name, use_adapter
 from ..align import boundaries_of, is_space, move_to_tokens, set_sent_starts, split_tokens, token_offsets
 from ..decoding import decode
 from ..errors import Errors
+from ..length_prior import LengthPrior
 from ..loss import sentence_loss
 from ..scorers import sentence_score
 from ..text import newlines_before
@@ -66,6 +67,7 @@ def make_sentence_segmenter(
     max_length: int | None,
     length_unit: str,
     store_probs: bool,
+    length_prior: list[float] | None,
     mark_weight: float,
     adapter: str | None,
     scorer: Callable | None,
@@ -80,6 +82,7 @@ def make_sentence_segmenter(
         max_length=max_length,
         length_unit=length_unit,
         store_probs=store_probs,
+        length_prior=length_prior,
         mark_weight=mark_weight,
         adapter=adapter,
     )
@@ -104,6 +107,8 @@ class SentenceSegmenter(Segmenter):
     store_probs (bool): Keep `doc.user_data[("spacy_segment", "boundary_probs")]`: (n_tokens,) float32,
         the probability that a sentence starts at the token; and `doc.user_data[("spacy_segment", "inner_probs")]`:
         (n, 2), offset and probability of the places inside tokens that were not split there.
+    length_prior (list of float or None): Mean and deviation of the logarithms of sentence lengths in characters, where
+        sentences are about equally long (verse). Not looked at beside limits.
     mark_weight (float): Weight of the lost punctuation marks in the training loss.
     adapter (str or None): Name of the adapter in use, see `set_adapter`. It has a threshold of its own.
 
@@ -190,6 +195,12 @@ class SentenceSegmenter(Segmenter):
         adapter = self.adapters.find(self._adapter_name(doc))
         return self.cfg["threshold"] if adapter is None else adapter.threshold
 
+    def _length_prior(self, doc: Doc) -> LengthPrior | None:
+        adapter = self.adapters.find(self._adapter_name(doc))
+        if adapter is not None:
+            return adapter.lengths
+        return None if self.cfg["length_prior"] is None else LengthPrior(*self.cfg["length_prior"])
+
     def set_annotations(self, docs: Iterable[Doc], scores: list[Boundaries]) -> None:
         """Decide on boundaries and set `Token.is_sent_start` of every token."""
         check_settings(self.cfg)
@@ -221,6 +232,7 @@ class SentenceSegmenter(Segmenter):
             lengths=self._lengths(doc, offsets),
             forced=(np.isin(offsets, must) | self._follows_newline(doc, offsets)) & ~forbidden,
             forbidden=forbidden,
+            prior=self._length_prior(doc),
         )
         chosen = offsets[starts]
         split_tokens(doc, chosen[1:])
@@ -245,9 +257,10 @@ class SentenceSegmenter(Segmenter):
         return newlines_before(doc.text, offsets) >= wanted
 
     def _lengths(self, doc: Doc, offsets: np.ndarray) -> np.ndarray:
-        """Length of the text from every candidate to the next, in the unit of the limits."""
+        """Length of the text from every candidate to the next, in the unit of the limits; characters without limits."""
         ends = np.append(offsets[1:], len(doc.text))
-        if self.cfg["length_unit"] == "characters":
+        is_limited = self.cfg["min_length"] > 1 or self.cfg["max_length"] is not None
+        if self.cfg["length_unit"] == "characters" or not is_limited:
             return ends - offsets
         starts, _ = token_offsets(doc)
         return np.searchsorted(starts, ends) - np.searchsorted(starts, offsets)

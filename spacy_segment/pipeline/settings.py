@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..errors import Errors
+from ..length_prior import NARROWEST, WIDEST, LengthPrior
 
 DEFAULTS: dict[str, Any] = {
     "threshold": None,
@@ -13,6 +14,7 @@ DEFAULTS: dict[str, Any] = {
     "max_length": None,
     "length_unit": "characters",
     "store_probs": False,
+    "length_prior": None,
     "mark_weight": 0.5,
     "adapter": None,
 }
@@ -57,6 +59,9 @@ def check_settings(settings: dict[str, Any]) -> None:
     if not _is_number(settings["mark_weight"]) or settings["mark_weight"] < 0:
         _fail(settings, "mark_weight", "a number of at least 0")
     _check_limits(settings)
+    prior = settings["length_prior"]
+    if prior is not None and not (isinstance(prior, list) and len(prior) == 2 and LengthPrior(*prior).is_sound):
+        _fail(settings, "length_prior", f"None, or a mean and a deviation from {NARROWEST} to {WIDEST}, in characters")
 
 
 def check_topic_settings(settings: dict[str, Any]) -> None:

@@ -10,8 +10,8 @@ rest, step by step. The held-out parts say when to stop and which threshold is b
     learner 3  x x .        1 2            3
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
@@ -25,13 +25,15 @@ from thinc.api import warmup_linear
 
 from ..adapters import Adapter, check_name
 from ..errors import Errors
+from ..length_prior import LengthPrior, fit_lengths
 from ..models.lora import merge_adapter, read_adapter, train_adapter, write_adapter
+from ..types import Ints1d
 from .augmenters import corruption_mix, make_example
 from .corruption import CORRUPTIONS, clean
 from .formats import Record, find_files, read_records
 from .optimizer import AdamW
 from .readers import batch_by_bytes, make_shelf, mix
-from .thresholds import Counts, add_counts, best_threshold, count_boundaries, counts_at
+from .thresholds import Counts, add_counts, best_choice, count_boundaries, counts_at
 
 # Boundaries between sentences that the examples must hold. With many, one part is enough to hold out.
 FEWEST, MANY = 4, 200
@@ -61,11 +63,11 @@ class AdaptSettings:
     alpha: float = 32.0
     learn_rate: float = 0.003
     dropout: float = 0.1
-    max_steps: int = 60
-    every: int = 10
-    patience: int = 3
-    batch_bytes: int = 2500
-    lengths: tuple[int, ...] = (150, 600, 1200)
+    max_steps: int = 45
+    every: int = 15
+    patience: int = 2
+    batch_bytes: int = 1500
+    lengths: tuple[int, ...] = (150, 600)
     folds: int = 3
     seed: int = 0
 
@@ -84,11 +86,15 @@ class AdaptSettings:
 
 @dataclass(frozen=True)
 class Adaptation:
-    """What came of it. before, after (float): boundary F1 on the held-out parts, at the old and the new threshold."""
+    """What came of it. before, after (float): boundary F1 on the held-out parts, at the old and the new threshold.
+
+    lengths (LengthPrior or None): What the lengths of the examples say, if that helps.
+    """
 
     n_sentences: int
     n_steps: int
-    threshold: float
+    threshold: float | None
+    lengths: LengthPrior | None
     before: float
     after: float
     seconds: float
@@ -142,6 +148,7 @@ def merge(nlp: Language, *, component: str = "sentence_segmenter") -> None:
     pipe.set_adapter(None)
     pipe.adapters.clear()
     pipe.cfg["threshold"] = adapter.threshold
+    pipe.cfg["length_prior"] = None if adapter.lengths is None else [adapter.lengths.mean, adapter.lengths.deviation]
 
 
 def read_examples(examples: str | Path | list[str] | list[Record]) -> list[Record]:
@@ -178,6 +185,11 @@ def split(records: list[Record], n: int) -> list[list[Record]]:
     return parts
 
 
+def sentence_lengths(text: str, starts: Iterable[int]) -> Ints1d:
+    """RETURNS (Ints1d): Characters from every sentence start to the next, and from the last one to the end."""
+    return np.diff([*starts, len(text)])
+
+
 class Learner:
     """One adapter in training, with its own texts and optimizer.
 
@@ -207,41 +219,72 @@ class Learner:
             self.optimizer.step_schedules()
         self.adapter = read_adapter(self.pipe.model, self.pipe.cfg["threshold"])
 
-    def judge(self) -> Counts:
+    def judge(self, prior: LengthPrior | None) -> Counts:
         """Right and wrong boundaries in the held-out documents."""
         write_adapter(self.pipe.model, self.adapter)
-        return add_counts(count_boundaries(self.pipe, example) for example in self.held_out if len(example.reference))
+        documents = (example for example in self.held_out if len(example.reference))
+        return add_counts(count_boundaries(self.pipe, example, prior) for example in documents)
 
 
 def _train(
     nlp: Language, pipe: Any, records: list[Record], settings: AdaptSettings, watch: Callable[[int, int], Any]
 ) -> tuple[Adapter, dict[str, Any]]:
     """RETURNS (tuple): The adapter of the best round, and what there is to tell."""
-    n_sentences = sum(len(record.starts) for record in records)
-    parts = split(records, 5 if n_sentences > MANY else settings.folds)
-    judged = parts[:1] if n_sentences > MANY else parts
-    learners = [Learner(nlp, pipe, records, [], settings)]
-    for part in judged:
-        rest = [record for other in parts if other is not part for record in other]
-        learners.append(Learner(nlp, pipe, rest, part, settings))
+    learners = _make_learners(nlp, pipe, records, settings)
+    fitted = fit_lengths(np.concatenate([sentence_lengths(record.text, record.starts) for record in records]))
     n_rounds = -(-settings.max_steps // settings.every)
-    counts = add_counts(learner.judge() for learner in learners)
-    before = counts_at(counts, pipe.cfg["threshold"]).fscore
-    best = (0, counts, learners[0].adapter)
+    best = Round(0, *_judge(learners, fitted), learners[0].adapter)
+    before = add_counts(learner.judge(None) for learner in learners)
     for done in range(1, n_rounds + 1):
         for i, learner in enumerate(learners):
             learner.learn()
             watch(((done - 1) * len(learners) + i + 1) * settings.every, n_rounds * settings.every * len(learners))
-        counts = add_counts(learner.judge() for learner in learners)
-        if _f(counts) > _f(best[1]) + MARGIN:
-            best = (done, counts, learners[0].adapter)
-        elif done - best[0] >= settings.patience:
+        latest = Round(done, *_judge(learners, fitted), learners[0].adapter)
+        if _f(latest.counts) > _f(best.counts) + MARGIN:
+            best = latest
+        elif done - best.number >= settings.patience:
             break
-    n_rounds, counts, adapter = best
-    threshold = best_threshold(counts)
-    adapter = Adapter(adapter.weights, adapter.scale, threshold, adapter.base)
-    told = dict(n_sentences=n_sentences, n_steps=n_rounds * settings.every, threshold=threshold)
-    return adapter, {**told, "before": before, "after": counts[threshold].fscore}
+    threshold = best_choice(best.counts)
+    adapter = replace(best.adapter, threshold=threshold, lengths=best.lengths)
+    return adapter, {
+        "n_sentences": sum(len(record.starts) for record in records),
+        "n_steps": best.number * settings.every,
+        "threshold": threshold,
+        "lengths": best.lengths,
+        "before": counts_at(before, pipe.cfg["threshold"]).fscore,
+        "after": best.counts[threshold].fscore,
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class Round:
+    """What training has come to. counts (Counts): of the held-out parts, with `lengths` if there are."""
+
+    number: int
+    counts: Counts
+    lengths: LengthPrior | None
+    adapter: Adapter
+
+
+def _make_learners(nlp: Language, pipe: Any, records: list[Record], settings: AdaptSettings) -> list[Learner]:
+    """The one that learns from all, and one for each part that is held out."""
+    is_rich = sum(len(record.starts) for record in records) > MANY
+    parts = split(records, 5 if is_rich else settings.folds)
+    learners = [Learner(nlp, pipe, records, [], settings)]
+    for part in parts[:1] if is_rich else parts:
+        rest = [record for other in parts if other is not part for record in other]
+        learners.append(Learner(nlp, pipe, rest, part, settings))
+    return learners
+
+
+def _judge(learners: list[Learner], fitted: LengthPrior | None) -> tuple[Counts, LengthPrior | None]:
+    """RETURNS (tuple): Counts of the held-out parts, and the lengths if they help."""
+    counts = add_counts(learner.judge(None) for learner in learners)
+    if fitted is not None:
+        with_lengths = add_counts(learner.judge(fitted) for learner in learners)
+        if _f(with_lengths) > _f(counts):
+            return with_lengths, fitted
+    return counts, None
 
 
 def _texts(
@@ -254,4 +297,4 @@ def _texts(
 
 
 def _f(counts: Counts) -> float:
-    return counts[best_threshold(counts)].fscore
+    return counts[best_choice(counts)].fscore

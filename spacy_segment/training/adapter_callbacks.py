@@ -6,16 +6,22 @@ pipeline that it saves has the adapter beside an unchanged base.
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
+import numpy as np
 from spacy.language import Language
+from spacy.training import Example
 
 from ..adapters import check_name
+from ..align import sent_start_offsets
 from ..errors import Errors
+from ..length_prior import LengthPrior, fit_lengths
 from ..models.lora import begin_training, end_training, is_training, read_adapter
-from .adapt import merge
+from .adapt import merge, sentence_lengths
 from .augmenters import conditions as under_conditions
 from .readers import SentenceCorpus
-from .thresholds import add_counts, best_threshold, count_boundaries
+from .thresholds import add_counts, best_choice, count_boundaries
 
 Callback = Callable[[Language], Language]
 
@@ -56,8 +62,8 @@ def save_adapter(
             raise ValueError(Errors.SEG433.format(name=component))
         saved = _copy(nlp)
         pipe = saved.get_pipe(component)
-        threshold = best_threshold(add_counts(count_boundaries(pipe, example) for example in corpus(saved)))
-        adapter = read_adapter(pipe.model, threshold)
+        threshold, prior = _best_decoding(pipe, list(corpus(saved)))
+        adapter = replace(read_adapter(pipe.model, threshold), lengths=prior)
         end_training(pipe.model)
         pipe.add_adapter(name, adapter)
         pipe.set_adapter(name)
@@ -66,6 +72,19 @@ def save_adapter(
         return saved
 
     return save
+
+
+def _best_decoding(pipe: Any, examples: list[Example]) -> tuple[float | None, LengthPrior | None]:
+    """The best threshold on dev files, and what the lengths of their sentences say if that helps."""
+    texts = [(example.reference.text, sent_start_offsets(example.reference).tolist()) for example in examples]
+    fitted = fit_lengths(np.concatenate([sentence_lengths(text, starts) for text, starts in texts if starts]))
+    found = []
+    for prior in (None,) if fitted is None else (None, fitted):
+        counts = add_counts(count_boundaries(pipe, example, prior) for example in examples)
+        threshold = best_choice(counts)
+        found.append((counts[threshold].fscore, threshold, prior))
+    _, threshold, prior = max(found, key=lambda one: one[0])
+    return threshold, prior
 
 
 def _copy(nlp: Language) -> Language:

@@ -7,6 +7,7 @@ from spacy.training import Example
 
 from ..align import move_to_tokens, sent_start_offsets
 from ..decoding import decode
+from ..length_prior import LengthPrior
 from ..metrics import PRF, count
 
 THRESHOLDS = [0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8]
@@ -15,16 +16,21 @@ TRIED: tuple[float | None, ...] = (*THRESHOLDS, None)
 Counts = dict[float | None, PRF]  # threshold -> counts; None: the threshold that promises the best F1
 
 
-def count_boundaries(pipe, example: Example) -> Counts:
+def count_boundaries(pipe, example: Example, prior: LengthPrior | None = None) -> Counts:
     """Let a sentence segmenter predict `example.predicted`, and compare with the reference at every threshold,
-    and at the one that promises the best F1 (None)."""
+    and at the one that promises the best F1 (None).
+
+    prior (LengthPrior or None): How long sentences are, if that is to count.
+    """
     doc = example.predicted
     boundaries = move_to_tokens(doc, pipe.predict([doc])[0], split=pipe.cfg["split_tokens"])
     gold = sent_start_offsets(example.reference)[1:].tolist()
-    log_odds = [np.log(t / (1 - t)) for t in THRESHOLDS]
-    found = [boundaries.offsets[boundaries.logits > limit].tolist() for limit in log_odds]
-    promising = boundaries.offsets[decode(np.append(0.0, boundaries.logits), threshold=None)[1:] - 1].tolist()
-    return {t: count(gold, offsets) for t, offsets in zip(TRIED, (*found, promising), strict=True)}
+    offsets = np.append(0, boundaries.offsets)
+    logits = np.append(0.0, boundaries.logits)
+    lengths = np.diff(offsets, append=len(doc.text))
+    starts = [decode(logits, threshold=t, lengths=lengths, prior=prior) for t in TRIED]
+    found = [offsets[chosen[1:]].tolist() for chosen in starts]
+    return {t: count(gold, offsets) for t, offsets in zip(TRIED, found, strict=True)}
 
 
 def add_counts(counts: Iterable[Mapping[float | None, PRF]]) -> Counts:
@@ -45,3 +51,9 @@ def best_threshold(counts: Counts) -> float:
     scores = [counts[t].fscore for t in THRESHOLDS]
     smooth = [(2 * f + scores[max(0, i - 1)] + scores[min(len(scores) - 1, i + 1)]) / 4 for i, f in enumerate(scores)]
     return THRESHOLDS[max(range(len(smooth)), key=smooth.__getitem__)]
+
+
+def best_choice(counts: Counts) -> float | None:
+    """The threshold of best F1, or None where the one that promises the best F1 is as good."""
+    threshold = best_threshold(counts)
+    return None if counts[None].fscore >= counts[threshold].fscore else threshold

@@ -7,7 +7,7 @@ is padded. Only attention tells windows apart: one call per shape, with a corner
     shapes   2 windows of 8, of which 1...7 count           1 window of 5, of which 1...4 count
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -71,19 +71,26 @@ class LimitedLookahead(nn.Module):
         return self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
 
     def forward_packed(self, ids: Tensor, shapes: list[Shape]) -> Tensor:
-        """All shapes at once through layers like those of BERT. The last one computes only what counts."""
+        """All shapes at once through layers like those of BERT. Each computes only what a later one looks at."""
         encoder = self.encoder
         places = torch.cat([self.places(rows).flatten() for rows in _split(ids, shapes, lambda shape: shape.length)])
         types = torch.zeros_like(ids)
         x = encoder.embeddings(input_ids=ids[None], position_ids=places[None], token_type_ids=types[None])[0]
         if hasattr(encoder, "embeddings_project"):
             x = encoder.embeddings_project(x)
-        whole = [Shape(shape.n, shape.length, 0, shape.length) for shape in shapes]
         layers = encoder.encoder.layer
         for i, layer in enumerate(layers):
-            wanted = shapes if i == len(layers) - 1 else whole
+            wanted = [self.wanted(shape, i, len(layers)) for shape in shapes]
             x = self.layer(layer, x, wanted, None if self.lookahead is None else self.lookahead[i])
+            shapes = [replace(shape, length=asked.last) for shape, asked in zip(shapes, wanted, strict=True)]
         return x
+
+    def wanted(self, shape: Shape, i: int, n_layers: int) -> Shape:
+        """What layer `i` has to compute: the last one what counts, the others also what those behind them look at."""
+        if i == n_layers - 1:
+            return shape
+        reach = shape.length if self.lookahead is None else sum(self.lookahead[i + 1 : n_layers])
+        return replace(shape, first=0, last=min(shape.length, shape.last + reach))
 
     def layer(self, layer: nn.Module, x: Tensor, shapes: list[Shape], lookahead: int | None) -> Tensor:
         attention = layer.attention.self
