@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
@@ -48,7 +49,7 @@ class Adapter:
 
     def to_bytes(self) -> bytes:
         """RETURNS (bytes): safetensors, with everything that is no weight in the header."""
-        meta = {"scale": self.scale, "threshold": self.threshold, "base": self.base}
+        meta: dict[str, Any] = {"scale": self.scale, "threshold": self.threshold, "base": self.base}
         if self.lengths is not None:
             meta["lengths"] = [self.lengths.mean, self.lengths.deviation]
         arrays = {name: np.ascontiguousarray(array) for name, array in self.weights.items()}

@@ -68,7 +68,7 @@ def is_training(model: SentenceModel) -> bool:
     return TRAINING in model.attrs
 
 
-def read_adapter(model: SentenceModel, threshold: float) -> Adapter:
+def read_adapter(model: SentenceModel, threshold: float | None) -> Adapter:
     """RETURNS (Adapter): What the model has learned since `begin_training`."""
     training: Training = model.attrs[TRAINING]
     weights = {}
