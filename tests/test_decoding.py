@@ -193,6 +193,13 @@ def test_decode_rejects_contradictions(settings, code):
         decode(np.zeros(3), **settings)
 
 
+def test_decode_says_which_number_of_segments_is_possible():
+    message = r"SEG200\] 'n_segments' must be between 2 \(forced boundaries\) and 3 .*, got 4"
+    forced, forbidden = np.asarray([0, 0, 1, 0], dtype=bool), np.asarray([0, 1, 0, 0], dtype=bool)
+    with pytest.raises(ValueError, match=message):
+        decode(np.zeros(4), n_segments=4, forced=forced, forbidden=forbidden)
+
+
 def test_decode_rejects_what_is_not_a_number():
     with pytest.raises(ValueError, match=r"SEG120.*unit 1"):
         decode(np.asarray([0.0, np.nan]))
