@@ -78,6 +78,8 @@ def describe(
             "settings": settings,
             "bytes": n_bytes,
             "figures": {finding["component"]: finding["macro"] for finding in findings},
+            "corpora": {finding["component"]: _by_corpus(finding) for finding in findings},
+            "limits": _limits(findings),
         },
     }
 
@@ -97,7 +99,8 @@ def card(meta: dict[str, Any], findings: list[dict[str, Any]]) -> str:
     parts = [f"# {name}", meta["description"], _usage(name), markdown(["", ""], features)]
     for finding in findings:
         parts += _results(finding)
-    return "\n\n".join([*parts, *_limits(findings), *_data(meta["sources"])]) + "\n"
+    limits = "\n".join(f"- {limit}" for limit in meta["segment"]["limits"])
+    return "\n\n".join([*parts, "## Limits", limits, *_data(meta["sources"])]) + "\n"
 
 
 def _usage(name: str) -> str:
@@ -128,8 +131,16 @@ def _results(finding: dict[str, Any]) -> list[str]:
     ]
 
 
+def _by_corpus(finding: dict[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
+    """Condition -> corpus -> figures."""
+    found: dict[str, dict[str, dict[str, float]]] = {condition: {} for condition in finding["macro"]}
+    for row in finding["rows"]:
+        found[row["condition"]][row["corpus"]] = {key: row[key] for key, _, _ in FIGURES[finding["component"]]}
+    return found
+
+
 def _limits(findings: list[dict[str, Any]]) -> list[str]:
-    """The corpora it does worst on."""
+    """The corpora it does worst on, and what was not measured."""
     parts = []
     for finding in findings:
         key, heading, up = FIGURES[finding["component"]][0]
@@ -137,9 +148,8 @@ def _limits(findings: list[dict[str, Any]]) -> list[str]:
             rows = [row for row in finding["rows"] if row["condition"] == condition]
             worst = sorted(rows, key=lambda row: row[key] if up else -row[key])[:N_WEAKEST]
             listed = ", ".join(f"{row['corpus']} {row[key]:.3f}" for row in worst)
-            parts.append(f"- {finding['component']}, {condition}: {heading} is worst on {listed}.")
-    rest = "- On kinds of text and languages outside the data below nothing was measured."
-    return ["## Limits", "\n".join([*parts, rest])]
+            parts.append(f"{finding['component']}, {condition}: {heading} is worst on {listed}.")
+    return [*parts, "On kinds of text and languages outside these data nothing was measured."]
 
 
 def _data(sources: list[dict[str, Any]]) -> list[str]:

@@ -132,6 +132,9 @@ def test_card_tells_data_licences_figures_settings_and_limits(work):
     assert meta["requirements"] == ["spacy-segment>=0.1.0,<0.2.0"]
     assert meta["segment"]["settings"]["sentence_segmenter"]["threshold"] == 0.25
     assert meta["segment"]["figures"]["sentence_segmenter"]["clean"]["boundary_f"] == row["boundary_f"]
+    by_corpus = meta["segment"]["corpora"]["sentence_segmenter"]["clean"]["gold/en_known"]
+    assert by_corpus == {"boundary_f": row["boundary_f"], "sents_f": row["sents_f"]}
+    assert all(f"- {limit}" in text for limit in meta["segment"]["limits"])
     assert spacy.load(work / "cards" / "a")(" ".join(TEXTS[0])).has_annotation("SENT_START")
 
 
