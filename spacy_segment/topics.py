@@ -14,6 +14,8 @@ from .types import Bools1d, Ints1d
 # Key of `Doc.spans`, and the label of a topic that has none.
 TOPICS = "topics"
 NO_LABEL = "TOPIC"
+# Paragraphs of more sentences in the mean are no sign of where topics start.
+LONGEST_PARAGRAPH = 20
 
 
 @dataclass(frozen=True)
@@ -54,10 +56,28 @@ def find_units(doc: Doc, kind: str) -> Units:
     return Units(tokens, starts, gaps)
 
 
+def topic_places(units: Units) -> Bools1d:
+    """Units that a topic could start with, and the first: those after a blank line, or else after a newline.
+
+    In a document with long paragraphs, or with few units at line starts (hard-wrapped text), all.
+    """
+    for newlines, share in ((2, 1 / LONGEST_PARAGRAPH), (1, 1 / 2)):
+        marked = units.gaps >= newlines
+        if marked.any() and marked.mean() >= share:
+            marked[0] = True
+            return marked
+    return np.ones(len(units.gaps), dtype=bool)
+
+
 def sents_of(example: Example) -> Doc:
     """The Doc whose sentences count: the predicted one, or the reference if that has no sentence starts."""
     predicted = example.predicted
-    return predicted if predicted.has_annotation("SENT_START") or len(predicted) < 2 else example.reference
+    return predicted if has_sents(predicted) else example.reference
+
+
+def has_sents(doc: Doc) -> bool:
+    """Whether sentence starts are told, as a Doc of one token needs not. (`Doc.has_annotation` walks through it token by token.)"""
+    return len(doc) < 2 or bool(doc.to_array("SENT_START")[1:].any())
 
 
 def span_levels(group: SpanGroup) -> Ints1d:

@@ -35,6 +35,8 @@ MODELS: dict[str, dict[str, Any]] = {
     "- CSSL": {**COHERENCE, "weights": {"cssl": 0.0}},
     "- TSSP, CSSL, disarrayed": {**COHERENCE, "weights": {"tssp": 0.0, "cssl": 0.0, "disarrayed": 0.0}},
     "- document encoder": {**COHERENCE, "n_layers": 0},
+    "- change points": {**COHERENCE, "change_points": False},
+    "- paragraphs alone": {**COHERENCE, "paragraphs": False},
     "LAMA pooling for the mean": {**COHERENCE, "lama_heads": 4},
     "local context: STP": {**LOCAL, "weights": {"tc": 0.0, "nsp": 0.0}},
     "local context: STP + TC": {**LOCAL, "weights": {"nsp": 0.0}},
@@ -103,7 +105,7 @@ def fit(model: dict, train: str, steps: int, vectors: tuple, labels: list[str], 
     fix_random_seed(0)
     nlp = spacy.blank("xx")
     pipe = nlp.add_pipe("topic_segmenter", config={"model": model})
-    corpus = MixedTopics(train, max_units=150)
+    corpus = MixedTopics(train, max_units=150, coarse=True)
     sample = list(islice(corpus(nlp), 20))
     pipe.initialize(lambda: sample, nlp=nlp, vocabulary=vectors, labels=labels)  # type: ignore[attr-defined]
     optimizer = AdamW(RATE, L2=0.05)

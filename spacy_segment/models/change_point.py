@@ -13,11 +13,11 @@ import numpy as np
 from spacy.tokens import Doc
 from thinc.api import Model
 
-from ..topics import find_units
+from ..topics import find_units, topic_places
 from ..types import Bools1d, EncoderModel, Floats1d, Floats2d, TopicLogits, TopicModel
-from .similarity import NEVER, init, topic_places, unit_vectors
+from .similarity import NEVER, init, unit_vectors
 
-PENALTY, SHARPNESS, MAX_UNITS = 1.55, 4.0, 120
+PENALTY, SHARPNESS, GROWTH, MAX_UNITS = 1.6, 8.0, 0.25, 60
 
 
 def ChangePoint(
@@ -25,6 +25,7 @@ def ChangePoint(
     *,
     penalty: float = PENALTY,
     sharpness: float = SHARPNESS,
+    growth: float = GROWTH,
     max_units: int = MAX_UNITS,
     paragraphs: bool = True,
 ) -> TopicModel:
@@ -32,6 +33,7 @@ def ChangePoint(
 
     penalty (float): What a segment must be worth; a higher one gives fewer topics.
     sharpness (float): Weight of worth against the number of ways to cut.
+    growth (float): A unit weighs (number of its pieces) ** growth.
     max_units (int): Longest segment, in places at which a topic could start.
     paragraphs (bool): Whether topics start at paragraphs alone, in documents with blank lines.
 
@@ -43,7 +45,7 @@ def ChangePoint(
         forward,
         init=init,
         layers=[encoder],
-        attrs={"units": "sentences", "paragraphs": paragraphs, "settings": attrs},
+        attrs={"units": "sentences", "paragraphs": paragraphs, "growth": growth, "settings": attrs},
     )
 
 
@@ -52,7 +54,7 @@ def forward(model: TopicModel, docs: list[Doc], is_train: bool) -> tuple[list[To
     for doc in docs:
         units = find_units(doc, model.attrs["units"])
         places = topic_places(units) if model.attrs["paragraphs"] else np.ones(len(units.starts), dtype=bool)
-        vectors = unit_vectors(model.layers[0], doc, units)
+        vectors = unit_vectors(model.layers[0], doc, units, growth=model.attrs["growth"])
         results.append(TopicLogits(change_point_logits(vectors, places, **model.attrs["settings"])))
     return results, lambda d_logits: docs
 
@@ -67,28 +69,40 @@ def change_point_logits(
 ) -> Floats1d:
     """Log-odds that a segment starts with each unit.
 
-    vectors (Floats2d): (n_units, width), of length 1, around the mean of the document.
+    vectors (Floats2d): (n_units, width), of length 1 (in the mean), around the mean of the document.
     places (Bools1d): (n_units,), units that a segment may start with.
     RETURNS (Floats1d): (n_units,); `NEVER` where none may start.
     """
+    return change_points(vectors, places, (penalty,), sharpness=sharpness, max_units=max_units)[:, 0]
+
+
+def change_points(
+    vectors: Floats2d,
+    places: Bools1d,
+    penalties: tuple[float, ...],
+    *,
+    sharpness: float = SHARPNESS,
+    max_units: int = MAX_UNITS,
+) -> Floats2d:
+    """`change_point_logits` for several penalties at once: (n_units, n_penalties)."""
     n = len(vectors)
-    logits = np.full(n, NEVER)
+    logits = np.full((n, len(penalties)), NEVER)
     starts = np.flatnonzero(np.append(True, places[1:])) if n else np.zeros(0, dtype=np.int64)
     m = len(starts)
     if m < 2:
         return logits
-    worth = sharpness * (segment_worths(vectors, np.append(starts, n), max_units) - penalty)
-    before, after = np.full(m + 1, -np.inf), np.full(m + 1, -np.inf)
+    size = min(max_units, m)
+    worths = segment_worths(vectors, np.append(starts, n), size)
+    worth = sharpness * (worths[:, :, None] - np.asarray(penalties))
+    before, after = np.full((m + 1, len(penalties)), -np.inf), np.full((m + 1, len(penalties)), -np.inf)
     before[0] = after[m] = 0.0
     for end in range(1, m + 1):
-        size = min(end, max_units)
-        before[end] = np.logaddexp.reduce(before[end - size : end][::-1] + worth[end, 1 : size + 1])
-    rows = np.arange(max_units + 1)
+        k = min(end, size)
+        before[end] = _log_sum(before[end - k : end][::-1] + worth[end, 1 : k + 1])
+    rows = np.arange(size + 1)
     for start in range(m - 1, -1, -1):
-        size = min(m - start, max_units)
-        after[start] = np.logaddexp.reduce(
-            after[start + 1 : start + size + 1] + worth[start + rows[1 : size + 1], rows[1 : size + 1]]
-        )
+        k = min(m - start, size)
+        after[start] = _log_sum(after[start + 1 : start + k + 1] + worth[start + rows[1 : k + 1], rows[1 : k + 1]])
     log_probs = np.minimum(before[:m] + after[:m] - before[m], -1e-9)
     logits[starts] = np.clip(log_probs - np.log(-np.expm1(log_probs)), NEVER, -NEVER)
     return logits
@@ -102,8 +116,16 @@ def segment_worths(vectors: Floats2d, bounds: np.ndarray, max_units: int) -> Flo
         there is none.
     """
     sums = np.concatenate([np.zeros((1, vectors.shape[1])), np.cumsum(vectors, axis=0, dtype=np.float64)])[bounds]
+    squares = np.einsum("ij,ij->i", sums, sums)
     worths = np.zeros((len(bounds), max_units + 1))
     for k in range(1, min(max_units, len(bounds) - 1) + 1):
-        total = sums[k:] - sums[:-k]
-        worths[k:, k] = np.einsum("ij,ij->i", total, total) / (bounds[k:] - bounds[:-k])
+        # |a - b|^2 = |a|^2 + |b|^2 - 2ab, without an array of differences.
+        total = squares[k:] + squares[:-k] - 2 * np.einsum("ij,ij->i", sums[k:], sums[:-k])
+        worths[k:, k] = np.maximum(total, 0.0) / (bounds[k:] - bounds[:-k])
     return worths
+
+
+def _log_sum(x: Floats2d) -> Floats1d:
+    """Logarithm of the sum of exponentials of every column, faster than numpy's own reduction."""
+    top = x.max(axis=0)
+    return top + np.log(np.exp(x - top).sum(axis=0))

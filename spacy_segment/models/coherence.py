@@ -6,7 +6,6 @@ cost reads the vectors. A disarrayed document is then a permutation of vectors.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -16,13 +15,13 @@ from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model
 from torch import Tensor
 
-from ..topics import Units, find_units
-from ..types import EncoderModel, Ints1d, PieceStates, TopicGold, TopicLogits, TopicModel
+from ..topics import find_units
+from ..types import Bools1d, EncoderModel, Floats2d, Ints1d, PieceStates, TopicGold, TopicLogits, TopicModel
 from . import serialize
-from .change_point import change_point_logits
+from .documents import N_CHANGES, Part, Run, change_inputs, flatten, hide, make_part, places_of, select, unit_means
 from .labels import get_labels, init, set_labels, topic_shim
 from .shim import TorchShim, check_sizes
-from .similarity import directions, topic_places
+from .similarity import NEVER
 from .torch.coherence import Coherence as CoherenceModule
 from .torch.objectives import IGNORE, boundary_loss, contrastive_loss, disarray
 from .torch.units import run_means
@@ -31,37 +30,44 @@ from .weights import pretrained_path
 
 # How much every part of the objective counts; 0 switches it off.
 WEIGHTS = {"boundary": 1.0, "any_level": 0.3, "labels": 0.2, "disarrayed": 0.5, "tssp": 0.25, "cssl": 0.25}
-# Penalty of the change points beside a trained model.
-CHANGE_PENALTY = 2.0
 
 
 def Coherence(
     encoder: EncoderModel,
     *,
-    width: int = 192,
+    width: int = 128,
     n_layers: int = 2,
     n_heads: int = 4,
     conv_width: int = 9,
     span: int = 48,
     lama_heads: int = 0,
     n_opening: int = 8,
+    lead_width: int = 32,
     weights: dict[str, float] | None = None,
     piece_dropout: float = 0.3,
     feature_dropout: float = 0.3,
-    change_point: float = 0.5,
+    flat: float = 0.25,
+    join: float = 0.1,
+    crop: int = 200,
+    paragraphs: bool = True,
+    change_points: bool = True,
     pretrained: str | None = None,
     dtype: str = "auto",
 ) -> TopicModel:
     """Topic model over a whole document of any length, at linear cost.
 
     span (int): Units seen to either side in each layer.
-    lama_heads (int): Heads of LAMA pooling, 0 for the mean; n_opening (int): first pieces of a unit read in order.
+    lama_heads (int): Heads of LAMA pooling, 0 for the mean.
+    n_opening (int): First pieces of a unit read in order; lead_width (int): numbers read of each.
     weights (dict or None): Parts of the objective that are not to count as `WEIGHTS` says: "boundary", "any_level",
         "labels", "disarrayed", "tssp" (topic-aware sentence structure prediction), "cssl" (contrasts).
-    piece_dropout, feature_dropout (float): How often a piece, or a surface feature of all units of a text, is
-        left out in training.
-    change_point (float): Weight of the log-odds of `ChangePoint` on the same vectors, which are added to those of main
-        boundaries in prediction: they weigh the document as a whole, the trained model a neighbourhood.
+    piece_dropout, feature_dropout (float): How often a piece, or a surface feature of all units of a text, or what change
+        points say of it, is left out in training.
+    flat (float): How often a text is read as if it had no newlines, in training; join (float): how often another document
+        stands right behind one; crop (int): units of a document that a step learns from (about; 0 for all).
+    paragraphs (bool): Whether topics start at paragraphs alone, in documents that have them: the units that are read.
+    change_points (bool): Whether every unit is told the log-odds of `ChangePoint` on the same vectors, which weigh the
+        document as a whole.
     pretrained (str or None): Name of weights inside the package to start from.
     RAISES (ValueError): SEG201, SEG301.
 
@@ -76,6 +82,7 @@ def Coherence(
         span=span,
         lama_heads=lama_heads,
         n_opening=n_opening,
+        lead_width=lead_width,
     )
     model: TopicModel = Model(
         "coherence",
@@ -88,7 +95,11 @@ def Coherence(
             "weights": {**WEIGHTS, **(weights or {})},
             "piece_dropout": piece_dropout,
             "feature_dropout": feature_dropout,
-            "change_point": change_point,
+            "flat": flat,
+            "join": join,
+            "crop": crop,
+            "paragraphs": paragraphs,
+            "change_points": change_points,
             "begin_loss": begin_loss,
             "get_labels": get_labels,
             "set_labels": set_labels,
@@ -99,51 +110,47 @@ def Coherence(
     return model
 
 
-@dataclass(frozen=True)
-class _Run:
-    """All units of a batch behind each other, pads after every Doc.
-
-    unit_of (Tensor): (n_pieces,) place of the unit of every piece; docs (Tensor): (n,) Doc of every unit, -1 on pads.
-    rows (list of slices): Where the units of every Doc stand.
-    """
-
-    unit_of: Tensor
-    features: Tensor
-    docs: Tensor
-    rows: list[slice]
-
-
 def forward(model: TopicModel, docs: list[Doc], is_train: bool) -> tuple[list[TopicLogits], Callable]:
     """Predict. Training goes through `begin_loss`, for its objective needs more than these logits."""
+    return [_predict(model, doc) for doc in docs], lambda d_logits: docs
+
+
+def _predict(model: TopicModel, doc: Doc) -> TopicLogits:
     shim = topic_shim(model)
-    module = cast(CoherenceModule, shim.module)
-    results = []
-    for doc in docs:
-        units = find_units(doc, model.attrs["units"])
-        n = len(units.starts)
-        if not n:
-            results.append(TopicLogits(np.zeros(0, "f"), np.zeros(0, "f"), np.zeros((0, len(get_labels(model))), "f")))
-            continue
-        vectors, raws, counts = [], [], []
-        for block, rows, starts in blocks(doc, units):
-            pieces = model.layers[0].predict([block])[0]
-            unit_of = owners(pieces, starts)
-            with torch.inference_mode():
-                states, of = shim.tensor(pieces.states), shim.tensor(unit_of)
-                size = rows.stop - rows.start
-                vectors.append(module.eval().pool(states, of, of.new_zeros(size)))
-                raws.append(run_means(states, of, size))
-            counts.append(np.bincount(unit_of, minlength=size))
-        features = surface_features(units, np.concatenate(counts))
-        inputs = (torch.cat(vectors), torch.cat(raws), shim.tensor(features), shim.tensor(np.zeros(n, dtype=np.int64)))
-        boundary, labels = shim.predict(ArgsKwargs(inputs, {}))
-        boundary, labels = boundary.float().cpu().numpy(), labels.float().cpu().numpy()
-        if model.attrs["change_point"]:
-            vectors_of_units = directions(torch.cat(raws).float().cpu().numpy())
-            whole = change_point_logits(vectors_of_units, topic_places(units), penalty=CHANGE_PENALTY)
-            boundary[:, 0] += model.attrs["change_point"] * whole
-        results.append(TopicLogits(boundary[:, 0], boundary[:, 1], labels))
-    return results, lambda d_logits: docs
+    module = cast(CoherenceModule, shim.module).eval()
+    units = find_units(doc, model.attrs["units"])
+    n = len(units.starts)
+    if not n:
+        return TopicLogits(np.zeros(0, "f"), np.zeros(0, "f"), np.zeros((0, len(get_labels(model))), "f"))
+    places = places_of(units, model.attrs["paragraphs"])
+    read, reader = select(units, places), np.cumsum(places) - 1
+    vectors, raws, counts, means = [], [], [], []
+    for block, rows, starts in blocks(doc, read):
+        pieces = model.layers[0].predict([block])[0]
+        unit_of = owners(pieces, starts)
+        size = rows.stop - rows.start
+        with torch.inference_mode():
+            states, of = shim.tensor(pieces.states), shim.tensor(unit_of)
+            vectors.append(module.pool(states, of, of.new_zeros(size)))
+            raws.append(run_means(states, of, size))
+        counts.append(np.bincount(unit_of, minlength=size))
+        inside = units.starts[(reader >= rows.start) & (reader < rows.stop)]
+        means.append(unit_means(pieces, inside - inside[0] + starts[0]))
+    features = surface_features(read, np.concatenate(counts))
+    changes = _changes(model, np.concatenate(means), places)[places]
+    columns = (features, changes, np.zeros(len(features), dtype=np.int64))
+    inputs = (torch.cat(vectors), torch.cat(raws), *map(shim.tensor, columns))
+    boundary, labels = (x.float().cpu().numpy() for x in shim.predict(ArgsKwargs(inputs, {})))
+    everywhere = np.full((n, 2), NEVER, dtype=np.float32)
+    everywhere[places] = boundary
+    return TopicLogits(everywhere[:, 0], everywhere[:, 1], labels[reader])
+
+
+def _changes(model: TopicModel, means: Floats2d, places: Bools1d) -> Floats2d:
+    """What change points say of all units, nothing if they are not to be told."""
+    if not model.attrs["change_points"]:
+        return np.zeros((len(places), N_CHANGES), dtype=np.float32)
+    return change_inputs(means, places)
 
 
 def begin_loss(
@@ -157,36 +164,60 @@ def begin_loss(
     shim.set_dropout(drop)
     flat, pieces, backprop_encoder = begin_encode(encoder, shim, docs)
     module = cast(CoherenceModule, shim.module.train())
-    run = _flatten(shim, module, [find_units(doc, model.attrs["units"]) for doc in docs], pieces)
+    joined = rng.random(len(docs)) < model.attrs["join"]
+    alone = ~joined & ~np.append(joined[1:], False)
+    parts = [_part(model, *one, rng) for one in zip(docs, pieces, golds, alone.tolist(), strict=True)]
+    run = flatten(parts, joined=joined, gap=_gap(module), device=shim.device)
     with shim.autocast():
-        losses = _losses(model, module, flat, run, golds, rng)
+        losses = _losses(model, module, flat, run, rng)
     return finish_loss(losses, model.attrs["weights"], backprop_encoder)
 
 
+def _part(
+    model: TopicModel, doc: Doc, pieces: PieceStates, gold: TopicGold, alone: bool, rng: np.random.Generator
+) -> Part:
+    """What a step learns from a document, some of it left out at random."""
+    attrs = model.attrs
+    units = find_units(doc, attrs["units"])
+    is_flat = rng.random() < attrs["flat"]
+    places = places_of(units, attrs["paragraphs"] and not is_flat)
+    part = make_part(
+        units, places, _known_changes(model, doc.text, units.starts, pieces, places), pieces, gold, attrs["crop"], rng
+    )
+    told = rng.random(len(N_VALUES)) >= attrs["feature_dropout"]
+    told[0] &= not is_flat
+    return hide(part, features=told, changes=not alone or rng.random() < attrs["feature_dropout"])
+
+
+def _known_changes(model: TopicModel, text: str, starts: Ints1d, pieces: PieceStates, places: Bools1d) -> Floats2d:
+    """Change points of a document, found once where the vectors stay as they are."""
+    if model.layers[0].attrs.get("trainable", True):
+        return _changes(model, unit_means(pieces, starts), places)
+    memo, key = topic_shim(model).memo, f"{int(places.sum())} {text}"
+    known = memo.get(key)
+    if known is None:
+        known = _changes(model, unit_means(pieces, starts), places)
+        memo.put(key, known, size=known.size)
+    return known
+
+
 def _losses(
-    model: TopicModel,
-    module: CoherenceModule,
-    states: Tensor,
-    run: _Run,
-    golds: list[TopicGold],
-    rng: np.random.Generator,
+    model: TopicModel, module: CoherenceModule, states: Tensor, run: Run, rng: np.random.Generator
 ) -> dict[str, Tensor]:
-    weights, device = model.attrs["weights"], states.device
-    kept = torch.as_tensor(np.flatnonzero(rng.random(len(states)) >= model.attrs["piece_dropout"]), device=device)
+    weights, device, gold = model.attrs["weights"], states.device, run.gold
+    is_kept = (rng.random(len(states)) >= model.attrs["piece_dropout"]) & (run.unit_of >= 0).cpu().numpy()
+    kept = torch.as_tensor(np.flatnonzero(is_kept), device=device)
     owner = run.docs.clamp(min=0)
-    vectors = module.pool(states[kept], run.unit_of[kept], owner)
-    raw = run_means(states[kept], run.unit_of[kept], len(owner))
-    told = rng.random((int(owner.max()) + 1, len(N_VALUES))) >= model.attrs["feature_dropout"]
-    features = run.features * torch.as_tensor(told, device=device)[owner]
-    gold = {name: _spread(run, [getattr(g, name) for g in golds]) for name in ("boundary", "any_level", "labels")}
-    hidden = module.encode(vectors, raw, features, run.docs)
+    read, unit_of = states[kept], run.unit_of[kept]
+    vectors, raw = module.pool(read, unit_of, owner), run_means(read, unit_of, len(owner))
+    hidden = module.encode(vectors, raw, run.features, run.changes, run.docs)
     logits = module.boundary(module.judge(hidden))
     losses = {
         "boundary": boundary_loss(logits[:, 0], gold["boundary"], run.docs),
         "any_level": boundary_loss(logits[:, 1], gold["any_level"], run.docs),
     }
     if len(get_labels(model)):
-        target = torch.where(run.docs >= 0, gold["labels"].long(), IGNORE)
+        target = torch.where(run.docs >= 0, gold["labels"], IGNORE)
         losses["labels"] = torch.nn.functional.cross_entropy(module.label(hidden).float(), target, ignore_index=IGNORE)
     docs, boundary = run.docs.cpu().numpy(), gold["boundary"].cpu().numpy()
     if weights["cssl"]:
@@ -195,7 +226,13 @@ def _losses(
         new = disarray(docs, boundary, rng, gap=_gap(module))
         order, new_docs = (torch.as_tensor(a, device=device) for a in (new.order, new.docs))
         pad = (order >= 0)[:, None]
-        judged = module.judge(module.encode(vectors[order] * pad, raw[order] * pad, features[order] * pad, new_docs))
+        inputs = (
+            vectors[order] * pad,
+            raw[order] * pad,
+            run.features[order] * pad,
+            torch.zeros_like(run.changes)[order],
+        )
+        judged = module.judge(module.encode(*inputs, new_docs))
         relation = torch.as_tensor(new.relation, device=device)
         losses["disarrayed"] = boundary_loss(
             module.boundary(judged)[:, 0], torch.as_tensor(new.boundary, device=device), new_docs
@@ -204,28 +241,6 @@ def _losses(
             module.succession(judged).float(), relation, ignore_index=IGNORE
         )
     return losses
-
-
-def _flatten(shim: TorchShim, module: CoherenceModule, units: list[Units], pieces: list[PieceStates]) -> _Run:
-    gap = _gap(module)
-    unit_of, features, docs, rows, start = [], [], [], [], 0
-    for i, (u, p) in enumerate(zip(units, pieces, strict=True)):
-        n = len(u.starts)
-        of = owners(p, u.starts)
-        unit_of.append(of + start)
-        features += [surface_features(u, np.bincount(of, minlength=n)), np.zeros((gap, len(N_VALUES)), dtype=np.int64)]
-        docs += [np.full(n, i), np.full(gap, -1)]
-        rows.append(slice(start, start + n))
-        start += n + gap
-    unit, feature, doc = (shim.tensor(np.concatenate(x).astype(np.int64)) for x in (unit_of, features, docs))
-    return _Run(unit, feature, doc, rows)
-
-
-def _spread(run: _Run, values: list[Ints1d]) -> Tensor:
-    flat = np.zeros(len(run.docs), dtype=np.int64)
-    for row, value in zip(run.rows, values, strict=True):
-        flat[row] = value
-    return torch.as_tensor(flat, device=run.docs.device)
 
 
 def _gap(module: CoherenceModule) -> int:
@@ -260,4 +275,10 @@ def _parts(model: TopicModel) -> dict[str, TorchShim]:
 def _build(meta: dict[str, Any], *, settings: dict[str, int]) -> CoherenceModule:
     if not isinstance(meta["labels"], list) or not all(isinstance(label, str) for label in meta["labels"]):
         raise TypeError("labels are a list of names")
-    return CoherenceModule(input_width=meta["input_width"], n_labels=len(meta["labels"]), n_values=N_VALUES, **settings)
+    return CoherenceModule(
+        input_width=meta["input_width"],
+        n_labels=len(meta["labels"]),
+        n_values=N_VALUES,
+        n_changes=N_CHANGES,
+        **settings,
+    )

@@ -19,6 +19,7 @@ from torch.func import functional_call
 from ..adapters import Adapter, active_adapter
 from ..errors import Errors
 from . import serialize
+from .memo import Memo
 from .torch.low_rank import changed_weights
 
 DTYPES = ("auto", "float32", "bfloat16", "int8")
@@ -46,6 +47,7 @@ class TorchShim(PyTorchShim):
         self.meta: dict[str, Any] = {}
         self._changed: list[tuple[Adapter, dict[str, Tensor]]] = []
         self._quantized: nn.Module | None = None
+        self.memo = Memo()
         _prepare_forks()
 
     @property
@@ -63,6 +65,7 @@ class TorchShim(PyTorchShim):
         """Build the module anew from its meta data, with fresh weights."""
         self.meta = meta
         self.forget_changes()
+        self.memo.clear()
         self._model = self.build(meta).to(get_torch_default_device())
 
     def tensor(self, array: Any) -> Tensor:
@@ -146,6 +149,7 @@ class TorchShim(PyTorchShim):
         module.load_state_dict(tensors)
         self.meta = meta
         self.forget_changes()
+        self.memo.clear()
         self._model = module.to(get_torch_default_device())
 
     def check_meta(self, meta: dict[str, Any], n_tensors: int) -> None:

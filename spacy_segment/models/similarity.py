@@ -7,8 +7,8 @@ import numpy as np
 from spacy.tokens import Doc
 from thinc.api import Model
 
-from ..topics import Units, find_units
-from ..types import Bools1d, EncoderModel, Floats1d, Floats2d, TopicLogits, TopicModel
+from ..topics import Units, find_units, topic_places
+from ..types import EncoderModel, Floats1d, Floats2d, TopicLogits, TopicModel
 from .units import blocks, owners
 
 # Log-odds of a place at which no topic starts: far below any threshold, but finite.
@@ -68,29 +68,29 @@ def forward(model: TopicModel, docs: list[Doc], is_train: bool) -> tuple[list[To
     return results, lambda d_logits: docs
 
 
-def topic_places(units: Units) -> Bools1d:
-    """Units that a topic could start with: those after a blank line, or all in a document without blank lines."""
-    if len(units.gaps) and units.gaps.max() == 2:
-        return units.gaps == 2
-    return np.ones(len(units.gaps), dtype=bool)
-
-
 def init(model: TopicModel, X: list[Doc] | None = None, Y: None = None) -> None:
     """There is nothing to initialise but the encoder."""
     model.layers[0].initialize(X=X)
 
 
-def unit_vectors(encoder: EncoderModel, doc: Doc, units: Units) -> Floats2d:
-    """Mean of the states of a unit's pieces, less the mean of the document, of length 1: (n_units, width)."""
-    parts = []
+def unit_vectors(encoder: EncoderModel, doc: Doc, units: Units, *, growth: float = 0.0) -> Floats2d:
+    """Mean of the states of a unit's pieces, less the mean of the document: (n_units, width).
+
+    growth (float): Vectors are as long as (number of pieces) ** growth, 1 in the quadratic mean.
+    """
+    if not len(units.starts):
+        return np.zeros((0, 1), dtype=np.float32)
+    parts, counts = [], []
     for block, _, starts in blocks(doc, units):
         pieces = encoder.predict([block])[0]
+        of = owners(pieces, starts)
         total = np.zeros((len(starts), pieces.states.shape[1]), dtype=np.float32)
-        np.add.at(total, owners(pieces, starts), pieces.states)
+        np.add.at(total, of, pieces.states)
         parts.append(total)
-    if not parts:
-        return np.zeros((0, 1), dtype=np.float32)
-    return directions(np.concatenate(parts))
+        counts.append(np.bincount(of, minlength=len(starts)))
+    vectors = directions(np.concatenate(parts))
+    lengths = np.maximum(np.concatenate(counts), 1.0) ** growth
+    return vectors * (lengths / np.sqrt(np.square(lengths).mean()))[:, None]
 
 
 def directions(vectors: Floats2d) -> Floats2d:

@@ -1,6 +1,7 @@
 """Static sub-word vectors as an encoder: a piece has one vector, whatever stands around it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -11,10 +12,10 @@ from thinc.api import Model
 from tokenizers import Tokenizer
 from torch import nn
 
-from ..types import EncoderModel, PieceStates
+from ..types import EncoderModel, Ints1d, PieceStates
 from . import serialize
 from .banded import LEARNED_VOCABULARY
-from .pieces import N_BUCKETS, Pieces, tokenize, train_vocabulary
+from .pieces import N_BUCKETS, tokenize, train_vocabulary
 from .shim import VocabularyShim
 from .weights import pretrained_path
 
@@ -32,7 +33,7 @@ def StaticEncoder(*, width: int = 160, trainable: bool = False, pretrained: str 
         init=init,
         dims={"nO": width},
         shims=[VocabularyShim(partial(_build, width=width), dtype="float32")],
-        attrs={"reads_text": True, "trainable": trainable, "set_vocabulary": set_vocabulary},
+        attrs={"reads_text": True, "trainable": trainable, "remembers": True, "set_vocabulary": set_vocabulary},
     )
     if pretrained is not None:
         tensors, meta = serialize.read(pretrained_path(pretrained).read_bytes())
@@ -59,15 +60,15 @@ def forward(
 ) -> tuple[list[PieceStates], Callable[[list[PieceStates]], list[Doc]]]:
     shim = _shim(model)
     weight = shim.module.embed.weight
-    pieces = [tokenize(shim.tokenizer, doc.text, n_known=shim.meta["n_known"], see_newlines=True) for doc in docs]
+    pieces = [_pieces(shim, doc.text, remember=is_train) for doc in docs]
     with torch.no_grad():
-        states = [PieceStates(weight[_ids(shim, p)].cpu().numpy(), p.starts, p.ends) for p in pieces]
+        states = [PieceStates(weight[shim.tensor(p.ids)].cpu().numpy(), p.starts, p.ends) for p in pieces]
 
     def backprop(d_states: list[PieceStates]) -> list[Doc]:
         if weight.grad is None:
             weight.grad = torch.zeros_like(weight)
         for p, d in zip(pieces, d_states, strict=True):
-            weight.grad.index_add_(0, _ids(shim, p), shim.tensor(d.states))
+            weight.grad.index_add_(0, shim.tensor(p.ids), shim.tensor(d.states))
         return docs
 
     return states, backprop
@@ -84,8 +85,24 @@ class Table(nn.Module):
         return self.embed(ids)
 
 
-def _ids(shim: VocabularyShim, pieces: Pieces) -> torch.Tensor:
-    return shim.tensor(pieces.features[:, 0].astype(np.int64))
+@dataclass(frozen=True)
+class _Pieces:
+    """Rows of the table, and character offsets, of the pieces of a text: (n_pieces,) each."""
+
+    ids: Ints1d
+    starts: Ints1d
+    ends: Ints1d
+
+
+def _pieces(shim: VocabularyShim, text: str, *, remember: bool) -> _Pieces:
+    """Texts come again and again in training; cutting them into pieces would take longer than learning from them."""
+    known = shim.memo.get(text) if remember else None
+    if known is None:
+        found = tokenize(shim.tokenizer, text, n_known=shim.meta["n_known"], see_newlines=True)
+        known = _Pieces(*(a.astype(np.int32) for a in (found.features[:, 0], found.starts, found.ends)))
+        if remember:
+            shim.memo.put(text, known, size=len(known.ids))
+    return known
 
 
 def _build(meta: dict[str, Any], *, width: int) -> Table:

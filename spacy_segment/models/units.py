@@ -55,7 +55,7 @@ def begin_encode(
         shim; the pieces; and a function that hands the gradient of those states on, if the encoder learns.
     """
     trainable = encoder.attrs.get("trainable", True)
-    pieces, backprop_encoder = encoder(docs, is_train=trainable)
+    pieces, backprop_encoder = encoder(docs, is_train=trainable or encoder.attrs.get("remembers", False))
     states = np.concatenate([p.states for p in pieces])
     flat = torch.as_tensor(states).to(shim.device).requires_grad_(trainable)
 

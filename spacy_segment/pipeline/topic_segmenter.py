@@ -14,7 +14,7 @@ from thinc.api import Config
 from ..decoding import decode
 from ..errors import Errors
 from ..scorers import topic_score
-from ..topics import NO_LABEL, Units, find_units, sents_of, topics_of
+from ..topics import NO_LABEL, Units, find_units, has_sents, sents_of, topics_of
 from ..types import Bools1d, Floats1d, Ints1d, TopicGold, TopicLogits, TopicModel
 from .base import Segmenter
 from .settings import TOPIC_DEFAULTS, check_topic_settings
@@ -240,7 +240,7 @@ class TopicSegmenter(Segmenter):
         return np.diff(np.append(np.searchsorted(sents, units.tokens), len(sents)))
 
     def _check_sents(self, docs: list[Doc]) -> None:
-        if any(len(doc) > 1 and not doc.has_annotation("SENT_START") for doc in docs):
+        if not all(has_sents(doc) for doc in docs):
             raise ValueError(Errors.SEG140.format(name=self.name))
 
     def _tell_model(self) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -60,13 +61,16 @@ def MixedTopics(
     exponent: float = 0.5,
     join: float = 0.05,
     sentences: str = "rule",
+    coarse: bool = False,
     seed: int = 0,
 ) -> Corpus:
-    """An endless stream of runs of sentences from many corpora, for `max_epochs = -1`. Every file is a corpus.
+    """An endless stream of documents, or runs of sentences of them, from many corpora, for `max_epochs = -1`. Every file is a corpus.
 
-    max_units (int): Runs have between half and three halves of so many sentences; shorter documents stay whole.
+    max_units (int): Runs have between half and three halves of so many sentences; shorter documents stay whole. 0: all stay
+        whole, and each is made once.
     exponent (float): A corpus is drawn with probability ~ (its characters) ** exponent.
     join (float): How often two runs of different documents stand in one text; a topic starts between them.
+    coarse (bool): Every token is a sentence: enough for models that read the text itself, and made many times faster.
     RAISES (ValueError): SEG110, SEG141 when it is read; SEG211 if there is no document.
     """
 
@@ -80,25 +84,46 @@ def MixedTopics(
         if not shelves:
             raise ValueError(Errors.SEG211.format(path=path))
         shares = np.asarray([sum(len(r.text) for r in shelf.records) ** exponent for shelf in shelves])
-        while True:
+
+        def draw() -> tuple[_Shelf, TopicRecord]:
             shelf = shelves[rng.choice(len(shelves), p=shares / shares.sum())]
-            record = _run(shelf, max_units, sentences, rng)
+            record = shelf.records[rng.integers(len(shelf.records))]
+            return shelf, _run(record, max_units, sentences, rng) if max_units else record
+
+        made: dict[int, Example] = {}
+        while True:
+            shelf, record = draw()
             if rng.random() < join:
-                other = _run(shelves[rng.choice(len(shelves), p=shares / shares.sum())], max_units, sentences, rng)
-                record = join_records(record, other)
-            yield make_topic_example(nlp, record, shelf.name, spans_key, sentences)
+                record = join_records(record, draw()[1])
+            if id(record) in made:
+                yield made[id(record)]
+                continue
+            example = make_topic_example(nlp, record, shelf.name, spans_key, sentences, coarse)
+            if not max_units and not join:
+                made[id(record)] = example
+            yield example
 
     return read
 
 
-def make_topic_example(nlp: Language, record: TopicRecord, corpus: str, spans_key: str, sentences: str) -> Example:
-    """Make an Example of a record; tokens are split where a section starts inside one."""
+def make_topic_example(
+    nlp: Language, record: TopicRecord, corpus: str, spans_key: str, sentences: str, coarse: bool = False
+) -> Example:
+    """Make an Example of a record; tokens are split where a section starts inside one, or are the sentences if coarse."""
     starts = sentence_starts(record.text, sentences)
     sections = [s for s in record.sections if record.text[s.start : s.end].strip()]
-    reference = reference_doc(nlp.tokenizer, record.text, sorted({*starts, *(s.start for s in sections)}))
+    starts = sorted({*starts, *(s.start for s in sections)})
+
+    def tokenize(text: str) -> Doc:
+        if not coarse:
+            return nlp.tokenizer(text)
+        words = [text[a:b] for a, b in pairwise([*starts, len(text)])]
+        return Doc(nlp.vocab, words=words, spaces=[False] * len(words))
+
+    reference = reference_doc(tokenize, record.text, starts)
     reference.spans[spans_key] = _group(reference, sections, spans_key)
     reference.user_data[CORPUS] = corpus
-    return Example(nlp.tokenizer(record.text), reference)
+    return Example(tokenize(record.text), reference)
 
 
 def find_labels(path: str | list[str]) -> list[str]:
@@ -148,9 +173,8 @@ class _Shelf:
     records: list[TopicRecord]
 
 
-def _run(shelf: _Shelf, max_units: int, sentences: str, rng: np.random.Generator) -> TopicRecord:
+def _run(record: TopicRecord, max_units: int, sentences: str, rng: np.random.Generator) -> TopicRecord:
     """A run of sentences of a document; sections are cut to it."""
-    record = shelf.records[rng.integers(len(shelf.records))]
     starts = [*sentence_starts(record.text, sentences), len(record.text)]
     size = int(max_units * rng.uniform(0.5, 1.5))
     if len(starts) - 1 <= size:

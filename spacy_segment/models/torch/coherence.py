@@ -2,7 +2,8 @@
 
 units      a a a a a . . . . b b b . . . .     one flat run, `reach` pads after every document
 docs       0 0 0 0 0 - - - - 1 1 1 - - - -     -1 on pads
-unit i     is told how alike the units before it are to those from it on, at several scales,
+unit i     is told how alike the units before it are to those from it on, at several scales, and what the change points of
+           the whole document say of it,
            and sees the units i - span ... i + span of its own document in every layer that attends
 gap i      (before unit i) is judged by the states of units i - 1 and i
 """
@@ -23,19 +24,29 @@ RARE = -2.5
 class DocumentEncoder(nn.Module):
     """Unit vectors and surface features -> states of units.
 
-    n_values (tuple of int): Number of values of every surface feature.
+    n_values (tuple of int): Number of values of every surface feature; n_changes (int): columns of change points.
     n_layers (int): 0 leaves a unit without context but for similarities and the mean of its document.
 
-    Shape: vectors (n, width), raw (n, any width) to compare, features (n, n_features) integers, docs (n,) -> (n, width)
+    Shape: vectors (n, width), raw (n, any width) to compare, features (n, n_features) integers, changes (n, n_changes),
+    docs (n,) -> (n, width)
     """
 
     def __init__(
-        self, *, width: int, n_layers: int, n_heads: int, conv_width: int, span: int, n_values: tuple[int, ...]
+        self,
+        *,
+        width: int,
+        n_layers: int,
+        n_heads: int,
+        conv_width: int,
+        span: int,
+        n_values: tuple[int, ...],
+        n_changes: int,
     ) -> None:
         super().__init__()
         self.reach = conv_width // 2
         self.features = nn.ModuleList(nn.Embedding(n, width) for n in n_values)
-        self.similarities = nn.Linear(len(SCALES), width)
+        self.similarities = nn.Linear(2 * len(SCALES), width)
+        self.changes = nn.Linear(n_changes, width)
         self.whole = nn.Linear(width, width)
         self.dropout = nn.Dropout(0.0)
         self.stack = BandedStack(
@@ -50,11 +61,15 @@ class DocumentEncoder(nn.Module):
             dropout_prob=0.0,
         )
 
-    def forward(self, vectors: Tensor, raw: Tensor, features: Tensor, docs: Tensor) -> Tensor:
+    def forward(self, vectors: Tensor, raw: Tensor, features: Tensor, changes: Tensor, docs: Tensor) -> Tensor:
         real = docs >= 0
         owners = docs.clamp(min=0)
-        means = run_means(vectors[real], docs[real], int(owners.max()) + 1)
-        x = self.dropout(vectors) + self.similarities(block_similarities(raw, docs)) + self.whole(means)[owners]
+        n_docs = int(owners.max()) + 1
+        means = run_means(vectors[real], docs[real], n_docs)
+        unit = F.normalize(raw, dim=1)
+        centred = (unit - run_means(unit[real], docs[real], n_docs)[owners]) * real[:, None]
+        alike = torch.cat([block_similarities(raw, docs), block_similarities(centred, docs)], dim=1)
+        x = self.dropout(vectors) + self.similarities(alike) + self.changes(changes) + self.whole(means)[owners]
         for column, table in enumerate(self.features):
             x = x + table(features[:, column])
         return self.stack(x, docs)
@@ -67,7 +82,7 @@ class Coherence(nn.Module):
 
     Yu et al. (2023), Improving long document topic segmentation models with enhanced coherence modeling.
 
-    Shape: vectors (n, width), raw (n, any width), features (n, n_features) integers, docs (n,)
+    Shape: vectors (n, width), raw (n, any width), features (n, n_features) integers, changes (n, n_changes), docs (n,)
     -> (n, 2): main boundaries, boundaries of any level; (n, n_labels)
     """
 
@@ -82,13 +97,23 @@ class Coherence(nn.Module):
         span: int,
         lama_heads: int,
         n_opening: int,
+        lead_width: int,
         n_values: tuple[int, ...],
+        n_changes: int,
         n_labels: int,
     ) -> None:
         super().__init__()
-        self.pool = UnitPooling(input_width=input_width, width=width, n_heads=lama_heads, n_opening=n_opening)
+        self.pool = UnitPooling(
+            input_width=input_width, width=width, n_heads=lama_heads, n_opening=n_opening, lead_width=lead_width
+        )
         self.encode = DocumentEncoder(
-            width=width, n_layers=n_layers, n_heads=n_heads, conv_width=conv_width, span=span, n_values=n_values
+            width=width,
+            n_layers=n_layers,
+            n_heads=n_heads,
+            conv_width=conv_width,
+            span=span,
+            n_values=n_values,
+            n_changes=n_changes,
         )
         self.pair = nn.Linear(4 * width, width)
         self.boundary = nn.Linear(width, 2)
@@ -96,8 +121,10 @@ class Coherence(nn.Module):
         self.label = nn.Linear(width, n_labels)
         nn.init.constant_(self.boundary.bias, RARE)
 
-    def forward(self, vectors: Tensor, raw: Tensor, features: Tensor, docs: Tensor) -> tuple[Tensor, Tensor]:
-        states = self.encode(vectors, raw, features, docs)
+    def forward(
+        self, vectors: Tensor, raw: Tensor, features: Tensor, changes: Tensor, docs: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        states = self.encode(vectors, raw, features, changes, docs)
         return self.boundary(self.judge(states)), self.label(states)
 
     def judge(self, states: Tensor) -> Tensor:

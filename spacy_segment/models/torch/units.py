@@ -12,19 +12,18 @@ class UnitPooling(nn.Module):
     the pieces of the unit makes weights of it. The first pieces of a unit are read in order beside that.
 
     n_heads (int): LAMA heads; 0 takes the plain mean.
-    n_opening (int): First pieces of a unit that are read in order.
+    n_opening (int): First pieces of a unit that are read in order; lead_width (int): numbers that are read of each.
 
     Mehta et al. (2019), Low rank factorization for compact multi-head self-attention, equations 5-8 (c is theirs to learn).
 
     Shape: states (n_pieces, input_width), unit_of (n_pieces,) ascending, doc_of (n_units,) -> (n_units, width)
     """
 
-    def __init__(self, *, input_width: int, width: int, n_heads: int, n_opening: int) -> None:
+    def __init__(self, *, input_width: int, width: int, n_heads: int, n_opening: int, lead_width: int = 32) -> None:
         super().__init__()
         self.n_heads = n_heads
-        self.n_opening = n_opening
         self.project = nn.Linear(input_width * max(1, n_heads), width)
-        self.opening = nn.Linear(input_width * n_opening, width) if n_opening else None
+        self.opening = Opening(input_width, width, n_opening, lead_width) if n_opening else None
         if n_heads:
             self.context = nn.Linear(input_width, n_heads, bias=False)
             self.query = nn.Linear(input_width, n_heads, bias=False)
@@ -40,18 +39,28 @@ class UnitPooling(nn.Module):
         else:
             pooled = run_means(states, unit_of, n_units)
         vectors = self.project(pooled)
-        return vectors if self.opening is None else vectors + self.opening(self._openings(states, unit_of, n_units))
+        return vectors if self.opening is None else vectors + self.opening(states, unit_of, n_units)
 
-    def _openings(self, states: Tensor, unit_of: Tensor, n_units: int) -> Tensor:
+
+class Opening(nn.Module):
+    """The first pieces of a unit, read in order. Shape: states (n_pieces, input_width), unit_of (n_pieces,) -> (n_units, width)"""
+
+    def __init__(self, input_width: int, width: int, n_pieces: int, lead_width: int) -> None:
+        super().__init__()
+        self.n_pieces = n_pieces
+        self.lead = nn.Linear(input_width, lead_width)
+        self.join = nn.Linear(lead_width * n_pieces, width)
+
+    def forward(self, states: Tensor, unit_of: Tensor, n_units: int) -> Tensor:
         if not len(states):
-            return states.new_zeros(n_units, self.n_opening * states.shape[1])
+            return states.new_zeros(n_units, self.join.out_features)
         units = torch.arange(n_units, device=unit_of.device)
         first = torch.searchsorted(unit_of, units)
-        places = first[:, None] + torch.arange(self.n_opening, device=unit_of.device)
+        places = first[:, None] + torch.arange(self.n_pieces, device=unit_of.device)
         places = places.clamp(max=len(states) - 1)
         inside = unit_of[places] == units[:, None]
         # Of length 1: vectors of words that tell no topic may be short, yet they open a unit.
-        return (F.normalize(states[places], dim=2) * inside[:, :, None]).flatten(1)
+        return self.join((self.lead(F.normalize(states[places], dim=2)) * inside[:, :, None]).flatten(1))
 
 
 def run_means(x: Tensor, owners: Tensor, n: int) -> Tensor:

@@ -1,0 +1,140 @@
+"""Documents as the coherence model reads them: which units, what they look like, where change points lie; runs of several."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..topics import Units, topic_places
+from ..types import Bools1d, Floats2d, Ints1d, PieceStates, TopicGold
+from .change_point import change_points
+from .similarity import directions
+from .units import N_VALUES, owners, surface_features
+
+# Penalties and sharpness of the change points that are told; log-odds are divided by SCALE.
+PENALTIES = (1.55, 2.0)
+SHARPNESS = 4.0
+SCALE = 8.0
+# Log-odds and probability for every penalty, and that they are told at all.
+N_CHANGES = 2 * len(PENALTIES) + 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """Units of a batch behind each other, pads after every document.
+
+    unit_of (Tensor): (n_pieces,) place of the unit of every piece, -1 where it is not read.
+    docs (Tensor): (n,) document of every unit, -1 on pads; features (n, len(N_VALUES)), changes (n, N_CHANGES).
+    gold (dict): "boundary", "any_level", "labels", (n,) each.
+    """
+
+    unit_of: Tensor
+    features: Tensor
+    changes: Tensor
+    docs: Tensor
+    gold: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The units of one document that a step learns from.
+
+    unit_of (Ints1d): (n_pieces,) unit of every piece, -1 where it is not read.
+    """
+
+    unit_of: Ints1d
+    features: np.ndarray
+    changes: Floats2d
+    gold: TopicGold
+
+
+def places_of(units: Units, paragraphs: bool) -> Bools1d:
+    """The units that are read: those a topic could start with, or all."""
+    return topic_places(units) if paragraphs else np.ones(len(units.gaps), dtype=bool)
+
+
+def select(units: Units, chosen: Bools1d) -> Units:
+    return Units(units.tokens[chosen], units.starts[chosen], units.gaps[chosen])
+
+
+def change_inputs(means: Floats2d, places: Bools1d) -> Floats2d:
+    """What change points say of every unit: (n_units, N_CHANGES). means (Floats2d): mean state of every unit."""
+    logits = change_points(directions(means), places, PENALTIES, sharpness=SHARPNESS)
+    columns = [logits / SCALE, 1 / (1 + np.exp(-logits)), np.ones((len(logits), 1))]
+    return np.concatenate(columns, axis=1).astype(np.float32)
+
+
+def unit_means(pieces: PieceStates, starts: Ints1d) -> Floats2d:
+    """Mean state of the pieces of every unit: (n_units, hidden_width)."""
+    of = owners(pieces, starts)
+    total = np.zeros((len(starts), pieces.states.shape[1]), dtype=np.float32)
+    np.add.at(total, of, pieces.states)
+    return total / np.maximum(np.bincount(of, minlength=len(starts)), 1)[:, None]
+
+
+def make_part(
+    units: Units,
+    places: Bools1d,
+    changes: Floats2d,
+    pieces: PieceStates,
+    gold: TopicGold,
+    crop: int,
+    rng: np.random.Generator,
+) -> Part:
+    """A run of the units that are read, of half to three halves of `crop`; 0 takes all."""
+    read = select(units, places)
+    n = len(read.starts)
+    of = owners(pieces, read.starts)
+    features = surface_features(read, np.bincount(of, minlength=n))
+    size = int(crop * rng.uniform(0.5, 1.5)) if crop else n
+    first = int(rng.integers(max(1, n - size + 1)))
+    last = min(n, first + size)
+    chosen = slice(first, last)
+    boundary, any_level = gold.boundary[places][chosen].copy(), gold.any_level[places][chosen].copy()
+    boundary[0] = any_level[0] = True
+    return Part(
+        unit_of=np.where((of >= first) & (of < last), of - first, -1),
+        features=features[chosen],
+        changes=changes[places][chosen],
+        gold=TopicGold(boundary, any_level, gold.labels[places][chosen]),
+    )
+
+
+def hide(part: Part, *, features: Bools1d, changes: bool) -> Part:
+    """Leave out surface features, or what change points say. features (Bools1d): which are told."""
+    return replace(part, features=part.features * features, changes=part.changes * (not changes))
+
+
+def flatten(parts: list[Part], *, joined: Bools1d, gap: int, device: torch.device) -> Run:
+    """Lay parts behind each other.
+
+    joined (Bools1d): Which parts go on the document of the part before; a topic starts there.
+    gap (int): Pads after every document.
+    """
+    unit_of, features, changes, docs, golds = [], [], [], [], []
+    start, doc = 0, -1
+    for i, part in enumerate(parts):
+        n = len(part.features)
+        follows = i > 0 and bool(joined[i])
+        doc += not follows
+        pads = 0 if i + 1 < len(parts) and joined[i + 1] else gap
+        unit_of.append(np.where(part.unit_of < 0, -1, part.unit_of + start))
+        features += [part.features, np.zeros((pads, len(N_VALUES)), dtype=np.int64)]
+        changes += [part.changes, np.zeros((pads, N_CHANGES), dtype=np.float32)]
+        docs += [np.full(n, doc), np.full(pads, -1)]
+        gold = np.stack([part.gold.boundary, part.gold.any_level, part.gold.labels], axis=1).astype(np.int64)
+        golds += [gold, np.zeros((pads, 3), dtype=np.int64)]
+        start += n + pads
+
+    def tensor(arrays: list[np.ndarray]) -> Tensor:
+        return torch.as_tensor(np.concatenate(arrays), device=device)
+
+    gold_columns = tensor(golds).unbind(1)
+    return Run(
+        tensor(unit_of),
+        tensor(features),
+        tensor(changes),
+        tensor(docs),
+        dict(zip(("boundary", "any_level", "labels"), gold_columns, strict=True)),
+    )

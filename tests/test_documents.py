@@ -1,0 +1,107 @@
+"""How the coherence model reads documents: places, crops, joined texts, what is remembered."""
+
+import pickle
+
+import numpy as np
+import pytest
+import spacy
+import torch
+from conftest import make_topic_examples, make_topics
+
+from spacy_segment.models import static, units
+from spacy_segment.models.documents import N_CHANGES, flatten, make_part
+from spacy_segment.models.memo import Memo
+from spacy_segment.models.similarity import NEVER
+from spacy_segment.topics import Units, topic_places
+from spacy_segment.training.topic_formats import Section, TopicRecord
+from spacy_segment.training.topic_readers import make_topic_example
+from spacy_segment.types import PieceStates, TopicGold
+
+
+@pytest.mark.parametrize(
+    ("gaps", "expected"),
+    [
+        ([0, 0, 2, 1, 2], [1, 0, 1, 0, 1]),
+        ([0, 1, 1, 0, 1], [1, 1, 1, 0, 1]),
+        ([0, 0, 0, 1, 0, 0], [1] * 6),  # a hard-wrapped text, where a line happens to start with a sentence
+        ([0, 2] + [0] * 50, [1] * 52),
+        ([0, 0, 0], [1, 1, 1]),
+    ],
+)
+def test_topics_start_at_paragraphs_where_a_text_has_them(gaps, expected):
+    n = np.arange(len(gaps))
+    assert topic_places(Units(n, n, np.asarray(gaps))).tolist() == [bool(x) for x in expected]
+
+
+def part_of(crop, rng):
+    """Six units of two pieces each; topics start with the first and the fourth."""
+    starts = np.arange(6) * 10
+    pieces = PieceStates(np.ones((12, 3), "f"), np.arange(12) * 5, np.arange(12) * 5 + 4)
+    gold = TopicGold(np.arange(6) % 3 == 0, np.arange(6) % 3 == 0, np.arange(6))
+    changes = np.zeros((6, N_CHANGES), dtype=np.float32)
+    return make_part(Units(starts, starts, np.zeros(6, int)), np.ones(6, bool), changes, pieces, gold, crop, rng)
+
+
+def test_a_crop_reads_a_run_of_units_and_opens_with_a_boundary():
+    for seed in range(20):
+        part = part_of(3, np.random.default_rng(seed))
+        n = len(part.features)
+        assert 1 <= n <= 4
+        assert part.gold.boundary[0]
+        assert np.bincount(part.unit_of[part.unit_of >= 0]).tolist() == [2] * n
+        assert (np.diff(part.gold.labels) == 1).all()
+    assert len(part_of(0, np.random.default_rng(0)).features) == 6
+
+
+def test_joined_texts_are_one_document_with_a_boundary_between():
+    parts = [part_of(0, np.random.default_rng(0))] * 3
+    run = flatten(parts, joined=np.asarray([False, True, False]), gap=4, device=torch.device("cpu"))
+    assert run.docs.tolist() == [0] * 12 + [-1] * 4 + [1] * 6 + [-1] * 4
+    assert run.gold["boundary"][6] == 1
+    assert run.unit_of.max() == 21
+
+
+def test_a_memo_has_an_end_and_is_not_copied():
+    memo = Memo(largest=10)
+    memo.put("a", 1, size=8)
+    memo.put("b", 2, size=3)
+    assert (memo.get("a"), memo.get("b")) == (1, None)
+    assert pickle.loads(pickle.dumps(memo)).get("a") is None
+
+
+def test_texts_that_come_again_are_not_cut_into_pieces_again(monkeypatch):
+    nlp = make_topics()
+    examples = make_topic_examples(nlp)
+    calls = []
+    tokenize = static.tokenize
+    monkeypatch.setattr(static, "tokenize", lambda *a, **k: calls.append(a) or tokenize(*a, **k))
+    for _ in range(3):
+        nlp.update(examples)
+    assert len(calls) == len(examples)
+
+
+def test_a_document_in_blocks_gets_the_same_logits(monkeypatch):
+    nlp = make_topics()
+    pipe = nlp.get_pipe("topic_segmenter")
+    doc = nlp.make_doc("\n\n".join(example.text for example in make_topic_examples(nlp) * 3))
+    nlp.add_pipe("sentencizer")(doc)
+    (whole,) = pipe.predict([doc])
+    monkeypatch.setattr(units, "BLOCK", 200)
+    (blocks,) = pipe.predict([doc])
+    np.testing.assert_allclose(whole.boundary, blocks.boundary, atol=1e-4)
+    np.testing.assert_allclose(whole.labels, blocks.labels, atol=1e-4)
+    inside = np.asarray(
+        [sent.start > 0 and "\n\n" not in doc[sent.start - 1 : sent.start + 1].text for sent in doc.sents]
+    )
+    assert inside.any()
+    assert not inside.all()
+    assert (whole.boundary[inside] == NEVER).all()
+
+
+def test_coarse_examples_tell_the_same_topics():
+    nlp = spacy.blank("en")
+    text = "It rains. It pours!\n\nBread is baked.\nIt cools."
+    record = TopicRecord("a", text, [Section(0, 21, "", "", 1), Section(21, len(text), "", "", 1)])
+    fine, coarse = (make_topic_example(nlp, record, "c", "topics", "rule", c).reference for c in (False, True))
+    assert [token.text_with_ws for token in coarse] == ["It rains. ", "It pours!\n\n", "Bread is baked.\n", "It cools."]
+    assert [s.start_char for s in coarse.spans["topics"]] == [s.start_char for s in fine.spans["topics"]] == [0, 21]
