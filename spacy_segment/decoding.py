@@ -6,7 +6,8 @@ largest sum of gains among those that keep the limits; without limits these are 
 So a segment stays as it is unless it breaks a limit, and then the best cuts are added, or the weakest dropped.
 
 No one threshold is best for all texts: where boundaries are plain it is near .5, where they are hard to tell far below.
-Without a given one, it is the one that promises the best F1 where it stands (`best_thresholds`).
+Without a given one, it is the one that promises the best F1 where it stands (`best_thresholds`); for topics, of which a text has
+few, the one that lets so many pass as the probabilities promise (`expected_threshold`).
 """
 
 from collections import deque
@@ -17,6 +18,8 @@ from .errors import Errors
 from .length_prior import LengthPrior, best_of_lengths
 from .types import Floats1d, Ints1d
 
+# See `expected_threshold`.
+SHARE, LEAST, MOST, TRUST, USUAL = 0.7, 0.05, 0.6, 0.75, 0.3
 IMPOSSIBLE = -np.inf
 # Log-odds that no model gives.
 LARGEST = 1e4
@@ -105,6 +108,23 @@ def best_thresholds(logits: Floats1d) -> Floats1d:
         above = probs > threshold
         np.maximum(best, 2 * (CERTAIN + around(probs * above)) / (2 * CERTAIN + around(above) + expected), out=best)
     return best / 2
+
+
+def expected_threshold(logits: Floats1d) -> float:
+    """A threshold near the one that as many boundaries pass as a text promises: `SHARE` of the sum of its probabilities.
+
+    Where boundaries are few and far between, single probabilities are low, yet their sum tells how many there are. The sum errs
+    too, so that the threshold lies `TRUST` of the way from `USUAL` to that one, in log-odds.
+
+    logits (Floats1d): (n,) calibrated log-odds; the first does not count.
+    RETURNS (float): Between `LEAST` and `MOST` if all of them are.
+    """
+    falling = np.sort(np.exp(-np.logaddexp(0, -np.asarray(logits[1:], dtype=np.float64))))[::-1]
+    wanted = round(SHARE * float(falling.sum()))
+    around = np.concatenate([[1.0], falling, [0.0]])[wanted : wanted + 2]
+    promised = float(np.clip(around.mean(), LEAST, MOST))
+    odds = TRUST * _log_odds(promised) + (1 - TRUST) * _log_odds(USUAL)
+    return float(1 / (1 + np.exp(-odds)))
 
 
 def _strongest(gains: Floats1d, must: np.ndarray, may: np.ndarray, n_segments: int) -> Ints1d:

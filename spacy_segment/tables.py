@@ -16,7 +16,7 @@ def markdown(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 def threshold_words(threshold: float | None) -> str:
     """How a setting reads in a report."""
-    return "Threshold that promises the best F1" if threshold is None else f"Threshold {threshold}"
+    return "Threshold of every text its own" if threshold is None else f"Threshold {threshold}"
 
 
 def _line(cells: Iterable[str]) -> str:

@@ -86,7 +86,7 @@ def test_a_combined_wheel_loads_offline_in_a_fresh_environment(tmp_path):
     assert found["topics"] == [topic.start_char for topic in doc.spans["topics"]]
     assert found["tags"] == [token.tag_ for token in doc]
     assert found["ents"] == [ent.start_char for ent in doc.ents]
-    assert found["meta"]["settings"]["topic_segmenter"]["threshold"] == 0.1
+    assert found["meta"]["settings"]["topic_segmenter"]["threshold"] is None
 
 
 def test_a_wheel_says_what_it_needs_and_holds_no_pickle(tmp_path):

@@ -24,8 +24,10 @@ class Segmenter(TrainablePipe):
 
     defaults (dict): Settings and the values they have if none are given.
     check (staticmethod): Raises SEG200 for settings that cannot be.
+    adopts_threshold (bool): Whether a threshold that comes with the encoder takes the place of null.
     """
 
+    adopts_threshold: ClassVar[bool] = True
     defaults: ClassVar[dict[str, Any]]
     check: ClassVar[staticmethod]
 

@@ -31,7 +31,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 TOPIC_DEFAULTS: dict[str, Any] = {
     "spans_key": "topics",
     "units": "sentences",
-    "threshold": 0.1,
+    "threshold": None,
     "label_threshold": 0.5,
     "min_length": 0,
     "max_length": None,
@@ -67,7 +67,8 @@ def check_settings(settings: dict[str, Any]) -> None:
 def check_topic_settings(settings: dict[str, Any]) -> None:
     """Settings of the topic segmenter. RAISES (ValueError): SEG200 for the first with a value it cannot have."""
     _check_choices(settings, TOPIC_CHOICES)
-    _check_probability(settings, "threshold")
+    if settings["threshold"] is not None:
+        _check_probability(settings, "threshold")
     _check_probability(settings, "label_threshold")
     _check_limits(settings)
     number = settings["n_segments"]

@@ -28,7 +28,7 @@ def settle_sources(component: Any) -> None:
         return
     nlp = _pipelines.pop(component)()
     given = [shim.threshold for shim in shims if getattr(shim, "threshold", None) is not None]
-    if given and component.cfg["threshold"] is None:
+    if given and component.adopts_threshold and component.cfg["threshold"] is None:
         set_threshold(component, given[0], nlp)
     if nlp is not None and component.name in nlp.component_names:
         _forget(nlp.get_pipe_config(component.name))

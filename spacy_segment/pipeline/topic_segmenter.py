@@ -11,7 +11,7 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config
 
-from ..decoding import decode
+from ..decoding import decode, expected_threshold
 from ..errors import Errors
 from ..scorers import topic_score
 from ..topics import NO_LABEL, Units, find_units, has_sents, sents_of, topics_of
@@ -58,7 +58,7 @@ def make_topic_segmenter(
     model: TopicModel,
     spans_key: str,
     units: str,
-    threshold: float,
+    threshold: float | None,
     label_threshold: float,
     min_length: int,
     max_length: int | None,
@@ -95,8 +95,8 @@ class TopicSegmenter(Segmenter):
         span, 1 for the first), `attrs["label_scores"]`, `attrs["levels"]` (1, or 2 for parts) and `attrs["parents"]`
         (index of the span a part lies in, -1 for none).
     units (str): "sentences" or "paragraphs": what a topic may start with.
-    threshold (float): A topic starts where its probability is above this. The default is that of the embedded model;
-        0.5 suits the models without training.
+    threshold (float or None): A topic starts where its probability is above this; 0.5 suits the models without training.
+        None: about as many topics start as the probabilities of the Doc promise, see `decoding.expected_threshold`.
     label_threshold (float): A label is given where its probability is above this; else `label_` is "TOPIC".
     min_length, max_length (int): Limits of a topic. Topics stay as they are unless they break a limit; then the best
         cuts are added (or the weakest dropped).
@@ -109,6 +109,7 @@ class TopicSegmenter(Segmenter):
     """
 
     defaults = TOPIC_DEFAULTS
+    adopts_threshold = False
     check = staticmethod(check_topic_settings)
 
     def __init__(
@@ -173,18 +174,26 @@ class TopicSegmenter(Segmenter):
         if wanted is not None and wanted > n:
             raise ValueError(Errors.SEG221.format(name=self.name, n_segments=wanted, n_units=n))
         lengths = self._lengths(doc, units)
-        limits = {key: self.cfg[key] for key in ("threshold", "min_length", "max_length")}
+        limits = {key: self.cfg[key] for key in ("min_length", "max_length")}
         forced = self._presets(doc, units)
-        starts = decode(logits.boundary, **limits, n_segments=wanted, lengths=lengths, forced=forced)
+        threshold = self._threshold(logits.boundary)
+        starts = decode(
+            logits.boundary, threshold=threshold, **limits, n_segments=wanted, lengths=lengths, forced=forced
+        )
         parts = starts
         if self.cfg["levels"] == 2 and logits.any_level is not None:
             is_start = np.zeros(n, dtype=bool)
             is_start[starts] = True
-            parts = decode(logits.any_level, **limits, lengths=lengths, forced=is_start)
+            threshold = self._threshold(logits.any_level)
+            parts = decode(logits.any_level, threshold=threshold, **limits, lengths=lengths, forced=is_start)
         group = self._spans(doc, units, logits, starts, parts)
         if self.cfg["store_probs"]:
             group.attrs["boundary_probs"] = _token_probs(doc, units, logits.boundary)
         return group
+
+    def _threshold(self, logits: Floats1d) -> float:
+        given = self.cfg["threshold"]
+        return expected_threshold(logits) if given is None else given
 
     def _spans(self, doc: Doc, units: Units, logits: TopicLogits, starts: Ints1d, parts: Ints1d) -> SpanGroup:
         """Topics, each followed by its parts. The lead text of a topic, before its first part, is no part."""

@@ -14,13 +14,12 @@ from spacy.tokens import Doc
 from spacy.util import is_in_jupyter
 
 from ..errors import Errors
-from ..pipeline.settings import TOPIC_DEFAULTS
 from ..topics import NO_LABEL, TOPICS
 from .view import FLOOR, Places, View, nearest_threshold, view
 
 HERE = Path(__file__).parent
 # What the sliders of the page can be set to.
-# Where the slider of sentences would rather stand: they have no threshold by default.
+# Where the sliders would rather stand: there is no threshold by default.
 EVEN = 0.5
 THRESHOLDS = np.arange(round(FLOOR * 100), 96) / 100
 SCRIPTS = ("map.js", "page.js")
@@ -110,7 +109,7 @@ def _data(views: list[View]) -> dict[str, Any]:
         "hasSents": any(v.has_sents for v in views),
         "hasTopics": any(v.has_topics for v in views),
         "sentThreshold": _threshold([v.sents for v in views if v.has_sent_probs], EVEN),
-        "topicThreshold": _threshold([v.topics for v in views if v.has_topic_probs], TOPIC_DEFAULTS["threshold"]),
+        "topicThreshold": _threshold([v.topics for v in views if v.has_topic_probs], EVEN),
     }
 
 
