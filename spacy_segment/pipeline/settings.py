@@ -32,7 +32,7 @@ TOPIC_DEFAULTS: dict[str, Any] = {
     "spans_key": "topics",
     "units": "sentences",
     "threshold": None,
-    "label_threshold": 0.5,
+    "label_threshold": 0.2,
     "min_length": 0,
     "max_length": None,
     "length_unit": "sentences",
