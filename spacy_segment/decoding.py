@@ -28,7 +28,7 @@ REACH = 256
 GRID = np.linspace(0.05, 0.95, 19)
 # How much the end of the text, a boundary for certain, counts beside the units: without it a short text would be cut at the
 # likeliest of its unlikely places.
-CERTAIN = 0.5
+CERTAIN = 0.25
 
 
 def decode(
