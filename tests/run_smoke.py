@@ -32,7 +32,7 @@ SENTENCES = {
 TOPICS = {
     "variables.total_steps": 10,
     "training.eval_frequency": 10,
-    "training.batcher.size": 20000,
+    "training.batcher.size": 4,
     "initialize.components.topic_segmenter.vocabulary.width": 16,
     "components.topic_segmenter.model.encoder.width": 16,
     "components.topic_segmenter.model.width": 32,

@@ -209,7 +209,7 @@ PLANTED = {
     "settings are a nest": write(CFG, b"[" * 200_000),
     "threshold is a word": edit_json(CFG, lambda cfg: {**cfg, "threshold": "high"}),
     "threshold is NaN": edit_json(CFG, lambda cfg: {**cfg, "threshold": float("nan")}),
-    "threshold is gone": edit_json(CFG, lambda cfg: {**cfg, "threshold": None}),
+    "threshold is a list": edit_json(CFG, lambda cfg: {**cfg, "threshold": [0.5]}),
     "configured is a number": edit_json(CFG, lambda cfg: {**cfg, "configured": 5}),
     "pretrained leads out": edit_config("pretrained = null", 'pretrained = "../../../../../../etc/hostname"'),
     "pretrained is absolute": edit_config("pretrained = null", 'pretrained = "{path}/sentence_segmenter/model"'),

@@ -132,7 +132,7 @@ def test_page_opens_as_the_doc_is(browser, doc):
 
 def test_sliders_decide_again_and_reset_goes_back(browser, doc):
     browser.open(doc)
-    assert browser.all("input", "e.value") == ["16", "25"]
+    assert browser.all("input", "e.value") == ["50", "30"]
     browser.slide("sent", 75)
     assert browser.sentences() == [" ".join(SENTENCES[:1]), " ".join(SENTENCES[1:3]), " ".join(SENTENCES[3:])]
     browser.slide("sent", 15)
@@ -189,7 +189,7 @@ def test_keyboard_reaches_everything_in_order(browser, doc):
     browser.run("document.getElementById('sent-slider').focus()")
     browser.key(*[right] * 10)
     assert browser.run("return document.getElementById('sent-slider').getAttribute('aria-valuetext')") == (
-        "0.35, 4 sentences, above 0.35"
+        "0.40, 4 sentences, above 0.40"
     )
     browser.run("document.getElementById('text').focus()")
     browser.key(right, right)
