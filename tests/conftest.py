@@ -22,6 +22,12 @@ settings.register_profile("nightly", deadline=None, max_examples=1000)
 settings.register_profile("quick", deadline=None, max_examples=15)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "push"))
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest test first: the other worker has the rest to do meanwhile."""
+    items.sort(key=lambda item: item.path.name != "test_smoke.py")
+
+
 TEXTS = [
     ["The kettle is on.", "Nobody has put tea in the pot!", "Shall we wait?"],
     ["Rain fell all night.", "By morning the path was gone.", "We took the boat."],
