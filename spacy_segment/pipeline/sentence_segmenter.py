@@ -207,7 +207,7 @@ class SentenceSegmenter(Segmenter):
         for doc, boundaries in zip(docs, scores, strict=True):
             if not len(doc):
                 continue
-            if doc.has_annotation("DEP"):
+            if doc.to_array("DEP").any():  # `Doc.has_annotation` walks through it token by token
                 if self.cfg["overwrite"]:
                     warnings.warn(Errors.SEG130.format(name=self.name), stacklevel=2)
                 continue
