@@ -54,6 +54,9 @@ def best_threshold(counts: Counts) -> float:
 
 
 def best_choice(counts: Counts) -> float | None:
-    """The threshold of best F1, or None where the one that promises the best F1 is as good."""
+    """The threshold of best F1, or None where the one that promises the best F1 is better.
+
+    Of two that are as good the number: it does not depend on how long a text is.
+    """
     threshold = best_threshold(counts)
-    return None if counts[None].fscore >= counts[threshold].fscore else threshold
+    return None if counts[None].fscore > counts[threshold].fscore else threshold
