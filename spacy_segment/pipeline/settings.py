@@ -54,8 +54,7 @@ TOPIC_CHOICES: dict[str, tuple[Any, ...]] = {
 def check_settings(settings: dict[str, Any]) -> None:
     """Settings of the sentence segmenter. RAISES (ValueError): SEG200 for the first with a value it cannot have."""
     _check_choices(settings, CHOICES)
-    if settings["threshold"] is not None:
-        _check_probability(settings, "threshold")
+    _check_threshold(settings)
     if not _is_number(settings["mark_weight"]) or settings["mark_weight"] < 0:
         _fail(settings, "mark_weight", "a number of at least 0")
     _check_limits(settings)
@@ -67,8 +66,7 @@ def check_settings(settings: dict[str, Any]) -> None:
 def check_topic_settings(settings: dict[str, Any]) -> None:
     """Settings of the topic segmenter. RAISES (ValueError): SEG200 for the first with a value it cannot have."""
     _check_choices(settings, TOPIC_CHOICES)
-    if settings["threshold"] is not None:
-        _check_probability(settings, "threshold")
+    _check_threshold(settings)
     _check_probability(settings, "label_threshold")
     _check_limits(settings)
     number = settings["n_segments"]
@@ -82,6 +80,12 @@ def _check_choices(settings: dict[str, Any], choices: dict[str, tuple[Any, ...]]
     for name, allowed in choices.items():
         if settings[name] not in allowed:
             _fail(settings, name, f"one of {allowed}")
+
+
+def _check_threshold(settings: dict[str, Any]) -> None:
+    """None: every text has its own."""
+    if settings["threshold"] is not None:
+        _check_probability(settings, "threshold")
 
 
 def _check_probability(settings: dict[str, Any], name: str) -> None:
