@@ -103,16 +103,17 @@ def move_to_tokens(doc: Doc, boundaries: Boundaries, *, split: bool | str) -> Bo
 
     split (bool or "auto"): Whether a boundary inside a token stays where it is, for the token to be split there.
         "auto": in tokens of scripts that are written without spaces.
-    RETURNS (Boundaries): None before white space or inside a grapheme cluster.
+    RETURNS (Boundaries): None before white space, inside a grapheme cluster, or before a mark that closes what is right before it.
     """
     points = code_points(doc.text)
     starts, ends = token_offsets(doc)
-    places = starts[~is_space(doc) & ~_is_inside_grapheme(points, starts)]
+    places = starts[~is_space(doc) & ~_is_inside_grapheme(points, starts) & ~_closes(points, starts)]
     stays = np.isin(boundaries.offsets, places)
     if split:
         owner = np.searchsorted(starts, boundaries.offsets, side="right") - 1
         inside = (boundaries.offsets > starts[owner]) & (boundaries.offsets < ends[owner])
         inside &= ~_is_inside_grapheme(points, boundaries.offsets) & ~is_kind(points[boundaries.offsets], "space")
+        inside &= ~_closes(points, boundaries.offsets)
         stays |= inside if split is True else inside & _holds_unspaced(points, starts, ends)[owner]
     following = np.append(places, -1)[np.searchsorted(places, boundaries.offsets)]
     return _pool(np.where(stays, boundaries.offsets, following), boundaries.logits)
@@ -138,6 +139,12 @@ def _is_inside_grapheme(points: Ints1d, offsets: Ints1d) -> np.ndarray:
     flag = (here >= 0x1F1E6) & (here <= 0x1F1FF) & (before >= 0x1F1E6) & (before <= 0x1F1FF)
     joined = is_kind(here, "letter") & _follows_linker(points, offsets) | is_kind(before, "prepend")
     return (offsets > 0) & (is_kind(here, "extend") | (before == 0x200D) | flag | joined)
+
+
+def _closes(points: Ints1d, offsets: Ints1d) -> np.ndarray:
+    """Whether a mark stands at each offset that closes what is right before it: no sentence begins with one."""
+    glued = (offsets > 0) & ~is_kind(points[np.maximum(offsets - 1, 0)], "space")
+    return glued & is_kind(points[offsets], "closing")
 
 
 def _follows_linker(points: Ints1d, offsets: Ints1d) -> np.ndarray:

@@ -27,8 +27,8 @@ LARGEST = 1e4
 REACH = 256
 GRID = np.linspace(0.05, 0.95, 19)
 # How much the end of the text, a boundary for certain, counts beside the units: without it a short text would be cut at the
-# likeliest of its unlikely places.
-CERTAIN = 0.25
+# likeliest of its unlikely places. A final mark there tells more: that sentences near it end with one.
+CERTAIN, MARKED = 0.25, 4.0
 
 
 def decode(
@@ -42,12 +42,13 @@ def decode(
     forced: np.ndarray | None = None,
     forbidden: np.ndarray | None = None,
     prior: LengthPrior | None = None,
+    certain: float = CERTAIN,
 ) -> Ints1d:
     """Decide where segments start.
 
     logits (Floats1d): (n,) log-odds of a boundary before each unit; the first does not count.
     threshold (float): A boundary stands where the probability is above it; 0 takes all, 1 none; None the
-        one that promises the best F1, see `best_thresholds`.
+        one that promises the best F1, see `best_thresholds` (and for `certain`).
     min_length, max_length (int): Limits of a segment. A limit yields where it cannot be kept: to forced boundaries,
         to a run without a place to cut that is longer than the limit, to a text shorter than it.
     n_segments (int or None): Exactly so many segments, whatever the threshold; the limits hold where they can.
@@ -66,9 +67,10 @@ def decode(
     must[0] = True
     may = must | (np.ones(n, dtype=bool) if forbidden is None else ~np.asarray(forbidden, dtype=bool))
     logits = np.asarray(logits, dtype=np.float64)
-    gains = logits - _log_odds(
-        best_thresholds(np.where(may & ~must, logits, -np.inf)) if threshold is None else threshold
-    )
+    if threshold is None:
+        gains = logits - _log_odds(best_thresholds(np.where(may & ~must, logits, -np.inf), certain))
+    else:
+        gains = logits - _log_odds(threshold)
     positions = np.concatenate([[0], np.cumsum(np.ones(n, dtype=np.int64) if lengths is None else lengths)])
     limited = min_length > 1 or max_length is not None
     if n_segments is not None:
@@ -83,13 +85,14 @@ def decode(
     return _best_path(gains, must, may, positions, min_length, max_length)
 
 
-def best_thresholds(logits: Floats1d) -> Floats1d:
+def best_thresholds(logits: Floats1d, certain: float = CERTAIN) -> Floats1d:
     """The threshold at every unit that promises the best F1 for the units around it.
 
     It is half of the best expected F1 (Lipton et al. 2014). That of the boundaries above a threshold is twice their
-    probabilities over their number and the probabilities of all; the end of the text counts as `CERTAIN` of a boundary.
+    probabilities over their number and the probabilities of all.
 
     logits (Floats1d): (n,) calibrated log-odds of boundaries, -inf where none can stand.
+    certain (float): How many boundaries the end of the text is worth to the units near it.
     RETURNS (Floats1d): (n,) probabilities.
 
     Lipton, Elkan & Naryanaswamy (2014), Optimal thresholding of classifiers to maximize F1 measure, theorem 1.
@@ -102,11 +105,12 @@ def best_thresholds(logits: Floats1d) -> Floats1d:
         total = np.concatenate([[0.0], np.cumsum(values)])
         return total[last] - total[first]
 
-    expected = around(probs)
+    end = np.where(last == len(probs), certain, CERTAIN)
+    expected = end + around(probs)
     best = np.zeros(len(probs))
     for threshold in GRID:
         above = probs > threshold
-        np.maximum(best, 2 * (CERTAIN + around(probs * above)) / (2 * CERTAIN + around(above) + expected), out=best)
+        np.maximum(best, 2 * (end + around(probs * above)) / (end + around(above) + expected), out=best)
     return best / 2
 
 

@@ -34,6 +34,14 @@ UNSPACED_BLOCKS = (
 EXTENDING = regex.compile(r"[\p{GCB=Extend}\p{GCB=SpacingMark}\p{GCB=ZWJ}\p{GCB=V}\p{GCB=T}]")
 PREPENDING = regex.compile(r"[\p{GCB=Prepend}\p{GCB=L}]")
 
+# Marks that belong to what stands right before them, beside closing brackets.
+CLOSING_MARKS = ".,;:!?…‥”’。．、，；：！？｡､،؛؟۔।॥՝։።፣"
+
+# Marks that end a sentence; what may stand between one and the end of a text, and how many characters of it at most.
+FINAL_MARKS = tuple(".!?…‥‽。．！？｡؟۔।॥։።፧")
+TAIL = 100
+AFTER_FINAL = "\"'”’»«)]）」』】 \t\r\n"
+
 # Signs that join the consonant before them to the one after them (Indic_Conjunct_Break=Linker of Unicode 17).
 LINKERS = (
     0x094D, 0x09CD, 0x0ACD, 0x0B4D, 0x0C4D, 0x0D4D, 0x1039, 0x17D2, 0x1A60, 0x1B44, 0x1BAB, 0x1CF5, 0x1CF6, 0xA9C0,
@@ -47,6 +55,7 @@ TESTS: dict[str, Callable[[str], bool]] = {
     "extend": lambda c: unicodedata.category(c)[0] == "M" or EXTENDING.match(c) is not None,
     "prepend": lambda c: PREPENDING.match(c) is not None,
     "letter": str.isalpha,
+    "closing": lambda c: unicodedata.category(c) == "Pe" or c in CLOSING_MARKS,
     "linker": lambda c: ord(c) in LINKERS,
     "unspaced": lambda c: any(first <= ord(c) <= last for first, last in UNSPACED_BLOCKS),
 }
@@ -58,8 +67,9 @@ def code_points(text: str) -> Ints1d:
 
 
 def is_kind(points: Ints1d, kind: str) -> np.ndarray:
-    """Whether each code point is of a kind: "upper", "lower", "letter", "space", "extend" (part of the character before it),
-    "prepend" (part of the character after it), "linker" (of consonants) or "unspaced" (of a script without spaces between words).
+    """Whether each code point is of a kind: "upper", "lower", "letter", "space", "closing" (a mark that closes what is before
+    it), "extend" (part of the character before it), "prepend" (part of the character after it), "linker" (of consonants) or
+    "unspaced" (of a script without spaces between words).
 
     RETURNS (ndarray): Booleans, same shape.
     """
@@ -68,6 +78,11 @@ def is_kind(points: Ints1d, kind: str) -> np.ndarray:
     if kind == "extend":  # tags, as in the flag of Scotland, and selectors of variants
         return known | ((points >= 0xE0000) & (points <= 0xE0FFF))
     return known | (points >= TABLE_SIZE) if kind == "unspaced" else known
+
+
+def ends_with_mark(text: str) -> bool:
+    """Whether the last sentence of a text ends with a final mark."""
+    return text[-TAIL:].rstrip(AFTER_FINAL).endswith(FINAL_MARKS)
 
 
 def newlines_before(text: str, offsets: np.ndarray) -> np.ndarray:

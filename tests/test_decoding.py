@@ -79,6 +79,21 @@ def test_best_thresholds_do_not_cut_a_short_text_at_the_likeliest_of_unlikely_pl
     assert decode(np.asarray([0.0, -3.0, -2.0, -3.0]), threshold=None).tolist() == [0]
 
 
+def test_a_final_mark_raises_the_thresholds_near_the_end_alone():
+    logits = np.full(1000, -1.5)
+    usual, marked = best_thresholds(logits), best_thresholds(logits, decoding.MARKED)
+    near = len(logits) - decoding.REACH - 1
+    assert marked[:near].tolist() == usual[:near].tolist()
+    assert (marked[near:] > usual[near:]).all()
+    assert decode(np.asarray([0.0, -3.0, 0.2, -3.0]), threshold=None, certain=decoding.MARKED).tolist() == [0, 2]
+    assert decode(np.asarray([0.0, -3.0, -0.6, -3.0]), threshold=None, certain=decoding.MARKED).tolist() == [0]
+    assert decode(np.asarray([0.0, -3.0, -0.6, -3.0]), threshold=None).tolist() == [0, 2]
+
+
+def test_best_thresholds_find_nothing_in_a_long_stretch_without_boundaries():
+    assert decode(np.full(2000, -6.0), threshold=None).tolist() == [0]
+
+
 def test_best_thresholds_do_not_count_what_is_decided():
     logits = np.asarray([0.0, 3.0, -1.0, -1.0, -1.0])
     forbidden = np.asarray([False, True, False, False, False])

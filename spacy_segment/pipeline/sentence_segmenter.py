@@ -16,12 +16,12 @@ from thinc.api import Config
 
 from ..adapters import Adapter, Adapters, check_name, use_adapter
 from ..align import boundaries_of, is_space, move_to_tokens, set_sent_starts, split_tokens, token_offsets
-from ..decoding import decode
+from ..decoding import CERTAIN, MARKED, decode
 from ..errors import Errors
 from ..length_prior import LengthPrior
 from ..loss import sentence_loss
 from ..scorers import sentence_score
-from ..text import newlines_before
+from ..text import ends_with_mark, newlines_before
 from ..types import BOUNDARY_PROBS, INNER_PROBS, Boundaries, Floats2d, Ints1d, PieceStates, SentenceModel
 from .base import Segmenter
 from .doc_adapter import doc_adapter, install_extension
@@ -233,6 +233,7 @@ class SentenceSegmenter(Segmenter):
             forced=(np.isin(offsets, must) | self._follows_newline(doc, offsets)) & ~forbidden,
             forbidden=forbidden,
             prior=self._length_prior(doc),
+            certain=MARKED if ends_with_mark(doc.text) else CERTAIN,
         )
         chosen = offsets[starts]
         split_tokens(doc, chosen[1:])

@@ -291,7 +291,7 @@ def _texts(
     nlp: Language, records: list[Record], settings: AdaptSettings, rng: np.random.Generator
 ) -> Iterator[Example]:
     """Runs of neighbouring sentences, each under one of the conditions."""
-    augmenter = corruption_mix(dict.fromkeys(settings.conditions, 1.0), settings.seed)
+    augmenter = corruption_mix(dict.fromkeys(settings.conditions, 1.0), seed=settings.seed)
     for _, text, starts in mix([make_shelf("examples", records)], list(settings.lengths), 0.05, rng):
         yield from augmenter(nlp, make_example(nlp, clean(text, np.asarray(starts))))
 

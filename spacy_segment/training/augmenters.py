@@ -10,9 +10,13 @@ from ..align import reference_doc, sent_start_offsets
 from ..errors import Errors
 from ..loss import MARKS
 from ..scorers import CONDITION
+from .abbreviations import abbreviate
 from .corruption import CONDITIONS, CORRUPTIONS, Corrupted
 
 Augmenter = Callable[[Language, Example], Iterator[Example]]
+
+# Key in `Doc.user_data` of a reference: the language of its text.
+LANGUAGE = ("spacy_segment", "lang")
 
 
 def make_example(nlp: Language, changed: Corrupted, data: dict | None = None) -> Example:
@@ -28,12 +32,14 @@ def make_example(nlp: Language, changed: Corrupted, data: dict | None = None) ->
     return Example(nlp.tokenizer(changed.text), reference)
 
 
-def corruption_mix(weights: dict[str, float], seed: int = 0) -> Augmenter:
+def corruption_mix(weights: dict[str, float], abbreviated: float = 0.0, seed: int = 0) -> Augmenter:
     """Corrupt every text in one of several ways.
 
     weights (dict): Name of a corruption (`corruption.CORRUPTIONS`) -> how often, relative to the others.
-    RAISES (ValueError): SEG210 for an unknown name or a negative weight.
+    abbreviated (float): How often a text gets some abbreviations of its language before (`abbreviations.abbreviate`).
+    RAISES (ValueError): SEG210 for an unknown name or a negative weight; SEG200.
     """
+    _check_probability("abbreviated", abbreviated)
     names = list(weights)
     if not names or not set(names) <= set(CORRUPTIONS) or min(weights.values()) < 0 or not sum(weights.values()):
         raise ValueError(Errors.SEG210.format(given=weights, known=", ".join(CORRUPTIONS)))
@@ -43,7 +49,11 @@ def corruption_mix(weights: dict[str, float], seed: int = 0) -> Augmenter:
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
         reference = example.reference
         name = names[rng.choice(len(names), p=p / p.sum())]
-        changed = CORRUPTIONS[name](reference.text, sent_start_offsets(reference), rng)
+        text, starts = reference.text, sent_start_offsets(reference)
+        if abbreviated and rng.random() < abbreviated:
+            longer = abbreviate(text, starts, rng, reference.user_data.get(LANGUAGE, nlp.lang))
+            text, starts = longer.text, longer.starts
+        changed = CORRUPTIONS[name](text, starts, rng)
         if changed.text.strip():
             yield make_example(nlp, changed, reference.user_data)
         else:
@@ -103,6 +113,10 @@ def char_noise(level: float = 1.0, seed: int = 0) -> Augmenter:
 
 
 def _sometimes(name: str, level: float, seed: int) -> Augmenter:
-    if not 0 <= level <= 1:
-        raise ValueError(Errors.SEG200.format(name="level", expected="a probability", value=level))
-    return corruption_mix({name: level, "clean": 1 - level}, seed)
+    _check_probability("level", level)
+    return corruption_mix({name: level, "clean": 1 - level}, seed=seed)
+
+
+def _check_probability(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(Errors.SEG200.format(name=name, expected="a probability", value=value))

@@ -11,7 +11,7 @@ from spacy.training import Example
 
 from ..errors import Errors
 from ..scorers import CORPUS
-from .augmenters import Augmenter, make_example
+from .augmenters import LANGUAGE, Augmenter, make_example
 from .corruption import Corrupted, clean
 from .formats import Record, find_files, read_records
 
@@ -67,8 +67,10 @@ def MixedCorpus(
         shelves = [shelf for shelf in found if shelf.share]
         if not shelves or not lengths:
             raise ValueError(Errors.SEG211.format(path=path))
+        languages = {shelf.name: shelf.lang for shelf in shelves}
         for corpus, text, starts in mix(shelves, lengths, join, np.random.default_rng(seed)):
-            example = make_example(nlp, Corrupted(text, np.asarray(starts)), {CORPUS: corpus})
+            data = {CORPUS: corpus, LANGUAGE: languages[corpus]}
+            example = make_example(nlp, Corrupted(text, np.asarray(starts)), data)
             yield from augmenter(nlp, example) if augmenter else [example]
 
     return read
@@ -117,9 +119,12 @@ def corpus_name(file: Path) -> str:
 
 @dataclass(frozen=True)
 class Shelf:
-    """A corpus in memory. shares: cumulated characters of its documents; share: how often it is drawn."""
+    """A corpus in memory. lang: language of its first document; shares: cumulated characters of its documents; share: how
+    often it is drawn.
+    """
 
     name: str
+    lang: str
     documents: list[tuple[str, list[int]]]
     shares: np.ndarray
     share: float
@@ -127,9 +132,11 @@ class Shelf:
 
 def make_shelf(name: str, records: Iterable[Record], exponent: float = 1.0, weight: float = 1.0) -> Shelf:
     """Put the documents of a corpus on a shelf. share: (its characters) ** exponent * weight, 0 if there are none."""
-    documents = [(record.text, record.starts) for record in records if record.starts]
+    kept = [record for record in records if record.starts]
+    documents = [(record.text, record.starts) for record in kept]
     shares = np.cumsum([len(text) for text, _ in documents])
-    return Shelf(name, documents, shares, float(shares[-1]) ** exponent * weight if documents else 0.0)
+    share = float(shares[-1]) ** exponent * weight if documents else 0.0
+    return Shelf(name, kept[0].lang if kept else "xx", documents, shares, share)
 
 
 def _load(file: Path, exponent: float, weights: dict[str, float]) -> Shelf:
