@@ -163,6 +163,11 @@ def _holds_unspaced(points: Ints1d, starts: Ints1d, ends: Ints1d) -> np.ndarray:
     return total[ends] > total[starts]
 
 
+def has_sents(doc: Doc) -> bool:
+    """Whether sentence starts are told, as a Doc of one token needs not. (`Doc.has_annotation` walks through it token by token.)"""
+    return len(doc) < 2 or bool(doc.to_array("SENT_START")[1:].any())
+
+
 def is_space(doc: Doc) -> np.ndarray:
     """RETURNS (ndarray): Whether each token is white space, (n_tokens,)."""
     return doc.to_array("IS_SPACE").astype(bool)

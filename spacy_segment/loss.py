@@ -3,7 +3,7 @@
 import numpy as np
 from spacy.training import Example
 
-from .align import same_place, sent_start_offsets
+from .align import has_sents, same_place, sent_start_offsets
 from .errors import Errors
 from .types import Floats1d, Floats2d, PieceStates
 
@@ -50,7 +50,7 @@ def gold_boundaries(example: Example, pieces: PieceStates) -> Floats1d:
     RAISES (ValueError): SEG400, SEG402.
     """
     reference = example.reference
-    if len(reference) and not reference.has_annotation("SENT_START"):
+    if not has_sents(reference):
         raise ValueError(Errors.SEG402)
     starts = same_place(reference.text, example.predicted.text, sent_start_offsets(reference))
     gold = np.zeros(max(0, len(pieces.starts) - 1), dtype=np.float32)

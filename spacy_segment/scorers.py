@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 from spacy.scorer import Scorer
-from spacy.tokens import Doc
 from spacy.training import Example
 
-from .align import sent_start_offsets
+from .align import has_sents, sent_start_offsets
 from .metrics import PRF, boundary_prf, boundary_similarity, count, pk, segment_label_f, window_diff
 from .topics import TOPICS, find_units, main_spans, sents_of, topics_of
 
@@ -34,8 +33,8 @@ def sentence_score(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]
         `sents_boundary_f_per_condition`, `sents_boundary_f_per_corpus`, as far as the readers named corpora and
         conditions. All None if no reference has sentence starts.
     """
-    examples = [eg for eg in examples if _has_sents(eg.reference)]
-    results = Scorer.score_spans(examples, "sents", has_annotation=_has_sents, **kwargs)
+    examples = [eg for eg in examples if has_sents(eg.reference)]
+    results = Scorer.score_spans(examples, "sents", has_annotation=has_sents, **kwargs)
     results.pop("sents_per_type", None)
     groups: dict[str, dict[str, PRF]] = defaultdict(lambda: defaultdict(PRF))
     for example in examples:
@@ -162,7 +161,3 @@ def _summary(scores: list[TopicScores]) -> dict[str, Any]:
 def _mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return fmean(known) if known else None
-
-
-def _has_sents(doc: Doc) -> bool:
-    return doc.has_annotation("SENT_START")

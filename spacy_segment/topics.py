@@ -7,7 +7,7 @@ import numpy as np
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 
-from .align import is_space, same_place, token_offsets
+from .align import has_sents, is_space, same_place, token_offsets
 from .text import newlines_before
 from .types import Bools1d, Ints1d
 
@@ -73,11 +73,6 @@ def sents_of(example: Example) -> Doc:
     """The Doc whose sentences count: the predicted one, or the reference if that has no sentence starts."""
     predicted = example.predicted
     return predicted if has_sents(predicted) else example.reference
-
-
-def has_sents(doc: Doc) -> bool:
-    """Whether sentence starts are told, as a Doc of one token needs not. (`Doc.has_annotation` walks through it token by token.)"""
-    return len(doc) < 2 or bool(doc.to_array("SENT_START")[1:].any())
 
 
 def span_levels(group: SpanGroup) -> Ints1d:

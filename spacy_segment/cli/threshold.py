@@ -10,7 +10,7 @@ from rich.table import Table
 from spacy.language import Language
 
 from ..metrics import PRF
-from ..pipeline.sources import set_threshold
+from ..pipeline.sources import configure
 from ..scorers import CONDITION, CORPUS
 from ..training.augmenters import conditions
 from ..training.readers import SentenceCorpus
@@ -46,7 +46,7 @@ def threshold_cli(
     best = max(means, key=lambda t: means[t])
     console.print(f"best threshold: {'none' if best is None else best}")
     if output is not None:
-        set_threshold(nlp.get_pipe("sentence_segmenter"), best, nlp)
+        configure(nlp.get_pipe("sentence_segmenter"), nlp, threshold=best)
         nlp.to_disk(output)
 
 

@@ -6,7 +6,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import srsly
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -15,16 +14,15 @@ from spacy.vocab import Vocab
 from thinc.api import Config
 
 from ..adapters import Adapter, Adapters, check_name, use_adapter
-from ..align import boundaries_of, is_space, move_to_tokens, set_sent_starts, split_tokens, token_offsets
-from ..decoding import CERTAIN, MARKED, decode
+from ..align import boundaries_of
 from ..errors import Errors
 from ..length_prior import LengthPrior
 from ..loss import sentence_loss
 from ..scorers import sentence_score
-from ..text import ends_with_mark, newlines_before
-from ..types import BOUNDARY_PROBS, INNER_PROBS, Boundaries, Floats2d, Ints1d, PieceStates, SentenceModel
+from ..types import Boundaries, Floats2d, PieceStates, SentenceModel
 from .base import Segmenter
 from .doc_adapter import doc_adapter, install_extension
+from .sentence_starts import annotate
 from .settings import DEFAULTS, check_settings
 from .sources import remember_pipeline, settle_sources
 
@@ -211,60 +209,7 @@ class SentenceSegmenter(Segmenter):
                 if self.cfg["overwrite"]:
                     warnings.warn(Errors.SEG130.format(name=self.name), stacklevel=2)
                 continue
-            self._annotate(doc, boundaries)
-
-    def _annotate(self, doc: Doc, boundaries: Boundaries) -> None:
-        cfg = self.cfg
-        candidates = move_to_tokens(doc, boundaries, split=cfg["split_tokens"])
-        must, must_not = self._presets(doc)
-        # A token may stand on a line of its own and yet have no piece: signs that the tokenizer does not know.
-        tokens = token_offsets(doc)[0][~is_space(doc)]
-        lines = tokens[self._follows_newline(doc, tokens)]
-        offsets = np.unique(np.concatenate([candidates.offsets, [0], must, lines]))
-        logits = np.zeros(len(offsets))
-        logits[np.searchsorted(offsets, candidates.offsets)] = candidates.logits
-        forbidden = np.isin(offsets, must_not)
-        starts = decode(
-            logits,
-            threshold=self._threshold(doc),
-            min_length=cfg["min_length"],
-            max_length=cfg["max_length"],
-            lengths=self._lengths(doc, offsets),
-            forced=(np.isin(offsets, must) | self._follows_newline(doc, offsets)) & ~forbidden,
-            forbidden=forbidden,
-            prior=self._length_prior(doc),
-            certain=MARKED if ends_with_mark(doc.text) else CERTAIN,
-        )
-        chosen = offsets[starts]
-        split_tokens(doc, chosen[1:])
-        token_starts, _ = token_offsets(doc)
-        set_sent_starts(doc, np.isin(token_starts, chosen))
-        if cfg["store_probs"]:
-            _store_probs(doc, token_starts, candidates)
-
-    def _presets(self, doc: Doc) -> tuple[Ints1d, Ints1d]:
-        """Offsets of tokens that are already set to start a sentence, and of those that are set not to."""
-        starts, _ = token_offsets(doc)
-        flags = doc.to_array("SENT_START").astype(np.int64)
-        if self.cfg["overwrite"]:
-            flags[:] = 0
-        return starts[(flags == 1) & ~is_space(doc)], starts[flags == -1]
-
-    def _follows_newline(self, doc: Doc, offsets: Ints1d) -> np.ndarray:
-        """Where the newline policy wants a boundary, (len(offsets),)."""
-        wanted = {"hard": 1, "paragraph": 2}.get(self.cfg["newlines"])
-        if wanted is None:
-            return np.zeros(len(offsets), dtype=bool)
-        return newlines_before(doc.text, offsets) >= wanted
-
-    def _lengths(self, doc: Doc, offsets: np.ndarray) -> np.ndarray:
-        """Length of the text from every candidate to the next, in the unit of the limits; characters without limits."""
-        ends = np.append(offsets[1:], len(doc.text))
-        is_limited = self.cfg["min_length"] > 1 or self.cfg["max_length"] is not None
-        if self.cfg["length_unit"] == "characters" or not is_limited:
-            return ends - offsets
-        starts, _ = token_offsets(doc)
-        return np.searchsorted(starts, ends) - np.searchsorted(starts, offsets)
+            annotate(doc, boundaries, self.cfg, threshold=self._threshold(doc), prior=self._length_prior(doc))
 
     def _tell_model(self) -> None:
         for node in self.model.walk():
@@ -355,14 +300,3 @@ def _batches(docs: list[Doc], n_characters: int) -> Iterator[list[Doc]]:
             batch, size = [], 0
     if batch:
         yield batch
-
-
-def _store_probs(doc: Doc, token_starts: Ints1d, candidates: Boundaries) -> None:
-    """Keep the probability that a sentence starts at each token (1 for the first, 0 where no piece starts) and inside."""
-    probs = np.exp(-np.logaddexp(0, -candidates.logits.astype(np.float64)))
-    here = np.isin(candidates.offsets, token_starts)
-    at_tokens = np.zeros(len(token_starts), dtype=np.float32)
-    at_tokens[np.searchsorted(token_starts, candidates.offsets[here])] = probs[here]
-    at_tokens[0] = 1.0
-    doc.user_data[BOUNDARY_PROBS] = at_tokens
-    doc.user_data[INNER_PROBS] = np.stack([candidates.offsets[~here], probs[~here]], axis=1)

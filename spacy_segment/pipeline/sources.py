@@ -29,16 +29,17 @@ def settle_sources(component: Any) -> None:
     nlp = _pipelines.pop(component)()
     given = [shim.threshold for shim in shims if getattr(shim, "threshold", None) is not None]
     if given and component.adopts_threshold and component.cfg["threshold"] is None:
-        set_threshold(component, given[0], nlp)
+        configure(component, nlp, threshold=given[0])
     if nlp is not None and component.name in nlp.component_names:
         _forget(nlp.get_pipe_config(component.name))
 
 
-def set_threshold(component: Any, threshold: float | None, nlp: Language | None) -> None:
-    """Change the threshold of a component, also where it will be saved."""
-    component.cfg["threshold"] = component.cfg["configured"]["threshold"] = threshold
+def configure(component: Any, nlp: Language | None, **settings: Any) -> None:
+    """Change settings of a component, also where they will be saved."""
+    component.cfg.update(settings)
+    component.cfg["configured"].update(settings)
     if nlp is not None and component.name in nlp.component_names:
-        nlp.get_pipe_config(component.name)["threshold"] = threshold
+        nlp.get_pipe_config(component.name).update(settings)
 
 
 def _forget(block: Any) -> None:

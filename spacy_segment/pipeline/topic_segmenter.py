@@ -1,24 +1,25 @@
 """`nlp.add_pipe("topic_segmenter")`: writes topics into `doc.spans`."""
 
 from collections.abc import Callable, Iterable
-from itertools import islice, pairwise
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from spacy.language import Language
-from spacy.tokens import Doc, Span, SpanGroup
+from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config
 
-from ..decoding import decode, expected_threshold
+from ..align import has_sents
 from ..errors import Errors
 from ..scorers import topic_score
-from ..topics import NO_LABEL, Units, find_units, has_sents, sents_of, topics_of
-from ..types import Bools1d, Floats1d, Ints1d, TopicGold, TopicLogits, TopicModel
+from ..topics import NO_LABEL, find_units, sents_of, topics_of
+from ..types import Bools1d, TopicGold, TopicLogits, TopicModel
 from .base import Segmenter
 from .settings import TOPIC_DEFAULTS, check_topic_settings
 from .sources import remember_pipeline, settle_sources
+from .topic_spans import make_group
 
 default_model_config = """
 [model]
@@ -133,8 +134,12 @@ class TopicSegmenter(Segmenter):
     @property
     def labels(self) -> tuple[str, ...]:
         """Labels the model gives to topics; without any, topics are labelled "TOPIC"."""
+        return tuple(label for label in self._known_labels() if label != NO_LABEL)
+
+    def _known_labels(self) -> tuple[str, ...]:
+        """Labels of the columns of the label logits, that of no label among them."""
         get_labels = self.model.attrs.get("get_labels")
-        return () if get_labels is None else tuple(label for label in get_labels(self.model) if label != NO_LABEL)
+        return () if get_labels is None else tuple(get_labels(self.model))
 
     @property
     def label_data(self) -> list[str]:
@@ -163,90 +168,7 @@ class TopicSegmenter(Segmenter):
         """
         check_topic_settings(self.cfg)
         for doc, logits in zip(docs, scores, strict=True):
-            doc.spans[self.key] = self._group(doc, logits)
-
-    def _group(self, doc: Doc, logits: TopicLogits) -> SpanGroup:
-        units = find_units(doc, self.cfg["units"])
-        n = len(units.starts)
-        if not n:
-            return SpanGroup(doc, name=self.key, attrs=_attrs([], [], [], []))
-        wanted = self.cfg["n_segments"]
-        if wanted is not None and wanted > n:
-            raise ValueError(Errors.SEG221.format(name=self.name, n_segments=wanted, n_units=n))
-        lengths = self._lengths(doc, units)
-        limits = {key: self.cfg[key] for key in ("min_length", "max_length")}
-        forced = self._presets(doc, units)
-        threshold = self._threshold(logits.boundary)
-        starts = decode(
-            logits.boundary, threshold=threshold, **limits, n_segments=wanted, lengths=lengths, forced=forced
-        )
-        parts = starts
-        if self.cfg["levels"] == 2 and logits.any_level is not None:
-            is_start = np.zeros(n, dtype=bool)
-            is_start[starts] = True
-            threshold = self._threshold(logits.any_level)
-            parts = decode(logits.any_level, threshold=threshold, **limits, lengths=lengths, forced=is_start)
-        group = self._spans(doc, units, logits, starts, parts)
-        if self.cfg["store_probs"]:
-            group.attrs["boundary_probs"] = _token_probs(doc, units, logits.boundary)
-        return group
-
-    def _threshold(self, logits: Floats1d) -> float:
-        given = self.cfg["threshold"]
-        return expected_threshold(logits) if given is None else given
-
-    def _spans(self, doc: Doc, units: Units, logits: TopicLogits, starts: Ints1d, parts: Ints1d) -> SpanGroup:
-        """Topics, each followed by its parts. The lead text of a topic, before its first part, is no part."""
-        bounds = np.append(units.tokens, len(doc))
-        ends = np.append(starts[1:], len(units.starts))
-        spans: list[Span] = []
-        scores, label_scores, levels, parents = [], [], [], []
-        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-            label, score = self._label(logits, start, end)
-            parent = len(spans)
-            spans.append(Span(doc, int(bounds[start]), int(bounds[end]), label=label))
-            scores.append(_sigmoid(logits.boundary[start]) if start else 1.0)
-            label_scores.append(score)
-            levels.append(1)
-            parents.append(-1)
-            inner = parts[(parts > start) & (parts < end)].tolist()
-            for first, last in pairwise([*inner, end]):
-                label, score = self._label(logits, first, last)
-                spans.append(Span(doc, int(bounds[first]), int(bounds[last]), label=label))
-                scores.append(_sigmoid(logits.any_level[first]))  # type: ignore[index]
-                label_scores.append(score)
-                levels.append(2)
-                parents.append(parent)
-        attrs = _attrs(scores, label_scores, levels, parents)
-        return SpanGroup(doc, name=self.key, spans=spans, attrs=attrs)
-
-    def _label(self, logits: TopicLogits, start: int, end: int) -> tuple[str, float]:
-        """The label of the units from start to end, by the mean of their log-probabilities."""
-        if logits.labels is None or not logits.labels.shape[1]:
-            return NO_LABEL, 0.0
-        x = logits.labels[start:end].astype(np.float64)
-        x = x - x.max(axis=1, keepdims=True)
-        mean = (x - np.log(np.exp(x).sum(axis=1, keepdims=True))).mean(axis=0)
-        probs = np.exp(mean - mean.max())
-        probs /= probs.sum()
-        best = int(probs.argmax())
-        label = self.model.attrs["get_labels"](self.model)[best]
-        return (label if probs[best] > self.cfg["label_threshold"] else NO_LABEL), float(probs[best])
-
-    def _presets(self, doc: Doc, units: Units) -> Bools1d:
-        """Units that spans of the group that is there already start with."""
-        if self.cfg["overwrite"] or self.key not in doc.spans:
-            return np.zeros(len(units.starts), dtype=bool)
-        return np.isin(units.tokens, [span.start for span in doc.spans[self.key]])
-
-    def _lengths(self, doc: Doc, units: Units) -> Ints1d:
-        """Length of every unit in the unit of the limits."""
-        if self.cfg["length_unit"] == "characters":
-            return np.diff(np.append(units.starts, len(doc.text)))
-        if self.cfg["length_unit"] == "tokens":
-            return np.diff(np.append(units.tokens, len(doc)))
-        sents = find_units(doc, "sentences").tokens
-        return np.diff(np.append(np.searchsorted(sents, units.tokens), len(sents)))
+            doc.spans[self.key] = make_group(doc, logits, self.cfg, labels=self._known_labels(), name=self.name)
 
     def _check_sents(self, docs: list[Doc]) -> None:
         if not all(has_sents(doc) for doc in docs):
@@ -313,8 +235,7 @@ class TopicSegmenter(Segmenter):
 
     def _index(self, gold: tuple[Bools1d, Bools1d, list[str]], n: int) -> TopicGold:
         boundary, any_level, names = gold
-        get_labels = self.model.attrs.get("get_labels")
-        known = () if get_labels is None else get_labels(self.model)
+        known = self._known_labels()
         place = {label: i for i, label in enumerate(known)}
         for name in set(names) - set(place) if place else ():
             raise ValueError(Errors.SEG220.format(label=name, known=", ".join(known)))
@@ -359,23 +280,3 @@ class _with_key:
 
     def __call__(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         return self.scorer(examples, **{"spans_key": self.key, **kwargs})
-
-
-def _attrs(scores: list, label_scores: list, levels: list, parents: list) -> dict[str, Any]:
-    return {
-        "scores": np.asarray(scores, dtype=np.float32),
-        "label_scores": np.asarray(label_scores, dtype=np.float32),
-        "levels": np.asarray(levels, dtype=np.int64),
-        "parents": np.asarray(parents, dtype=np.int64),
-    }
-
-
-def _token_probs(doc: Doc, units: Units, logits: Floats1d) -> Floats1d:
-    probs = np.zeros(len(doc), dtype=np.float32)
-    probs[units.tokens] = np.exp(-np.logaddexp(0, -logits.astype(np.float64)))
-    probs[0] = 1.0
-    return probs
-
-
-def _sigmoid(logit: Floats1d) -> float:
-    return float(np.exp(-np.logaddexp(0, -logit)))

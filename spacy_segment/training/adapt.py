@@ -27,6 +27,7 @@ from ..adapters import Adapter, check_name
 from ..errors import Errors
 from ..length_prior import LengthPrior, fit_lengths
 from ..models.lora import merge_adapter, read_adapter, train_adapter, write_adapter
+from ..pipeline.sources import configure
 from ..types import Ints1d
 from .augmenters import corruption_mix, make_example
 from .corruption import CORRUPTIONS, clean
@@ -147,8 +148,8 @@ def merge(nlp: Language, *, component: str = "sentence_segmenter") -> None:
     merge_adapter(pipe.model, adapter)
     pipe.set_adapter(None)
     pipe.adapters.clear()
-    pipe.cfg["threshold"] = adapter.threshold
-    pipe.cfg["length_prior"] = None if adapter.lengths is None else [adapter.lengths.mean, adapter.lengths.deviation]
+    lengths = None if adapter.lengths is None else [adapter.lengths.mean, adapter.lengths.deviation]
+    configure(pipe, nlp, threshold=adapter.threshold, length_prior=lengths)
 
 
 def read_examples(examples: str | Path | list[str] | list[Record]) -> list[Record]:

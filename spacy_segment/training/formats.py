@@ -13,7 +13,7 @@ from pathlib import Path
 from spacy.tokens import DocBin
 from spacy.vocab import Vocab
 
-from ..align import sent_start_offsets
+from ..align import has_sents, sent_start_offsets
 from ..errors import Errors
 from ..text import code_points, is_kind
 
@@ -209,7 +209,7 @@ def read_docbin(path: Path, vocab: Vocab | None) -> Iterator[Record]:
     except (OSError, EOFError, ValueError, TypeError, KeyError, zlib.error) as error:
         raise bad_record(path, 1, f"not a DocBin ({error})") from error
     for number, doc in enumerate(docs, start=1):
-        if len(doc) and not doc.has_annotation("SENT_START"):
+        if not has_sents(doc):
             raise bad_record(path, number, "the Doc has no sentence starts")
         yield Record(doc.text, sent_start_offsets(doc).tolist(), f"{path.stem}-{number}", vocab.lang or "xx")
 

@@ -1,0 +1,130 @@
+"""Logits of units -> the spans of topics of a Doc."""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from spacy.tokens import Doc, Span, SpanGroup
+
+from ..decoding import decode, expected_threshold
+from ..errors import Errors
+from ..topics import NO_LABEL, Units, find_units
+from ..types import Bools1d, Floats1d, Ints1d, TopicLogits
+
+Settings = dict[str, Any]
+
+
+def make_group(doc: Doc, logits: TopicLogits, settings: Settings, *, labels: tuple[str, ...], name: str) -> SpanGroup:
+    """Decide on boundaries and labels.
+
+    settings (dict): As of `TopicSegmenter`. labels (tuple of str): Those of the columns of `logits.labels`.
+    RAISES (ValueError): SEG221, with the name of the component.
+    """
+    key, wanted = settings["spans_key"], settings["n_segments"]
+    units = find_units(doc, settings["units"])
+    n = len(units.starts)
+    if not n:
+        return SpanGroup(doc, name=key, attrs=_attrs([], [], [], []))
+    if wanted is not None and wanted > n:
+        raise ValueError(Errors.SEG221.format(name=name, n_segments=wanted, n_units=n))
+    limits = {limit: settings[limit] for limit in ("min_length", "max_length")}
+    limits["lengths"] = _lengths(doc, units, settings["length_unit"])
+    threshold = _threshold(logits.boundary, settings)
+    forced = _presets(doc, units, settings)
+    starts = parts = decode(logits.boundary, threshold=threshold, n_segments=wanted, forced=forced, **limits)
+    if settings["levels"] == 2 and logits.any_level is not None:
+        is_start = np.zeros(n, dtype=bool)
+        is_start[starts] = True
+        threshold = _threshold(logits.any_level, settings)
+        parts = decode(logits.any_level, threshold=threshold, forced=is_start, **limits)
+    spans, attrs = _spans(doc, units, logits, starts, parts, labels, settings["label_threshold"])
+    if settings["store_probs"]:
+        attrs["boundary_probs"] = _token_probs(doc, units, logits.boundary)
+    return SpanGroup(doc, name=key, spans=spans, attrs=attrs)
+
+
+def _threshold(logits: Floats1d, settings: Settings) -> float:
+    given = settings["threshold"]
+    return expected_threshold(logits) if given is None else given
+
+
+def _presets(doc: Doc, units: Units, settings: Settings) -> Bools1d:
+    """Units that spans of the group that is there already start with."""
+    if settings["overwrite"] or settings["spans_key"] not in doc.spans:
+        return np.zeros(len(units.starts), dtype=bool)
+    return np.isin(units.tokens, [span.start for span in doc.spans[settings["spans_key"]]])
+
+
+def _lengths(doc: Doc, units: Units, length_unit: str) -> Ints1d:
+    """Length of every unit in the unit of the limits."""
+    if length_unit == "characters":
+        return np.diff(np.append(units.starts, len(doc.text)))
+    if length_unit == "tokens":
+        return np.diff(np.append(units.tokens, len(doc)))
+    sents = find_units(doc, "sentences").tokens
+    return np.diff(np.append(np.searchsorted(sents, units.tokens), len(sents)))
+
+
+def _spans(
+    doc: Doc,
+    units: Units,
+    logits: TopicLogits,
+    starts: Ints1d,
+    parts: Ints1d,
+    labels: tuple[str, ...],
+    label_threshold: float,
+) -> tuple[list[Span], dict[str, Any]]:
+    """Topics, each followed by its parts. The lead text of a topic, before its first part, is no part."""
+    bounds = np.append(units.tokens, len(doc))
+    spans: list[Span] = []
+    scores, label_scores, levels, parents = [], [], [], []
+
+    def add(start: int, end: int, score: float, level: int, parent: int) -> None:
+        label, label_score = _label(logits, start, end, labels)
+        label = label if label_score > label_threshold else NO_LABEL
+        spans.append(Span(doc, int(bounds[start]), int(bounds[end]), label=label))
+        scores.append(score)
+        label_scores.append(label_score)
+        levels.append(level)
+        parents.append(parent)
+
+    for start, end in pairwise([*starts.tolist(), len(units.starts)]):
+        parent = len(spans)
+        add(start, end, _sigmoid(logits.boundary[start]) if start else 1.0, 1, -1)
+        inner = parts[(parts > start) & (parts < end)].tolist()
+        for first, last in pairwise([*inner, end]):
+            add(first, last, _sigmoid(logits.any_level[first]), 2, parent)  # type: ignore[index]
+    return spans, _attrs(scores, label_scores, levels, parents)
+
+
+def _label(logits: TopicLogits, start: int, end: int, labels: tuple[str, ...]) -> tuple[str, float]:
+    """The likeliest label of the units from start to end and its probability, by the mean of their log-probabilities."""
+    if logits.labels is None or not logits.labels.shape[1]:
+        return NO_LABEL, 0.0
+    x = logits.labels[start:end].astype(np.float64)
+    x = x - x.max(axis=1, keepdims=True)
+    mean = (x - np.log(np.exp(x).sum(axis=1, keepdims=True))).mean(axis=0)
+    probs = np.exp(mean - mean.max())
+    probs /= probs.sum()
+    best = int(probs.argmax())
+    return labels[best], float(probs[best])
+
+
+def _attrs(scores: list, label_scores: list, levels: list, parents: list) -> dict[str, Any]:
+    return {
+        "scores": np.asarray(scores, dtype=np.float32),
+        "label_scores": np.asarray(label_scores, dtype=np.float32),
+        "levels": np.asarray(levels, dtype=np.int64),
+        "parents": np.asarray(parents, dtype=np.int64),
+    }
+
+
+def _token_probs(doc: Doc, units: Units, logits: Floats1d) -> Floats1d:
+    probs = np.zeros(len(doc), dtype=np.float32)
+    probs[units.tokens] = np.exp(-np.logaddexp(0, -logits.astype(np.float64)))
+    probs[0] = 1.0
+    return probs
+
+
+def _sigmoid(logit: Floats1d) -> float:
+    return float(np.exp(-np.logaddexp(0, -logit)))
