@@ -10,7 +10,8 @@ from .types import Bools1d, Floats1d, Ints1d
 NARROWEST = 0.15
 # With a larger deviation lengths tell nothing.
 WIDEST = 0.5
-# What a segment of any other length costs, in log-odds: headings and prose may stand among verse.
+# What a segment of any other length costs, in log-odds: headings and prose may stand among verse. One of a multiple of the length
+# from which on that is so costs that multiple.
 CEILING = 16.0
 # Logarithm of a length that no sentence has.
 LONGEST = 20.0
@@ -33,13 +34,13 @@ class LengthPrior:
         return numbers and abs(self.mean) < LONGEST and NARROWEST <= self.deviation <= WIDEST
 
     def cost(self, lengths: Ints1d) -> Floats1d:
-        """What segments of these lengths lose, (n,): 0 for the commonest, at most CEILING."""
+        """What segments of these lengths lose, (n,): 0 for the commonest."""
         z = (np.log(np.maximum(lengths, 1)) - self.mean) / self.deviation
-        return np.minimum(z * z / 2, CEILING)
+        return np.minimum(z * z / 2, CEILING * np.maximum(1.0, lengths / self.longest))
 
     @property
     def longest(self) -> float:
-        """A segment that is longer costs CEILING."""
+        """The longest segment that costs no more than CEILING; a longer one costs as many as it is times longer."""
         return float(np.exp(self.mean + self.deviation * np.sqrt(2 * CEILING)))
 
 
@@ -58,7 +59,8 @@ def best_of_lengths(gains: Floats1d, must: Bools1d, may: Bools1d, positions: Int
     """The segmentation with the largest sum of gains less the costs of its lengths, by dynamic programming.
 
     `total[j]` is the best sum of everything before place j. Its last segment starts at a place that is near enough for
-    its length to matter, or, for CEILING, at the best of those further back. So time is linear in the number of places.
+    its length to matter, or at the best of those further back, from which on all characters cost the same. So time is
+    linear in the number of places.
 
     gains (Floats1d): (n,) log-odds above those of the threshold. must, may (Bools1d): (n,) a boundary must, may stand
         there; the first must. positions (Ints1d): (n + 1,) where units start, and where the last one ends.
@@ -69,19 +71,21 @@ def best_of_lengths(gains: Floats1d, must: Bools1d, may: Bools1d, positions: Int
     gain = np.append(gains[places[:-1]], 0.0)
     is_forced = np.append(must[places[:-1]], True)
     first_near = np.searchsorted(at, at - prior.longest)
+    cost = CEILING / prior.longest * at  # of all characters before a place
     total = np.zeros(len(places))
     back = np.zeros(len(places), dtype=np.int64)
     floor = near = far = 0  # last forced place; first place near enough; best place before that one, from the floor on
     for j in range(1, len(places)):
         start = min(max(floor, int(first_near[j])), j - 1)
         for i in range(near, start):
-            far = i if i == floor or total[i] > total[far] else far
+            far = i if i == floor or total[i] + cost[i] > total[far] + cost[far] else far
         near = max(near, start)
         paths = total[near:j] - prior.cost(at[j] - at[near:j])
         best = int(paths.argmax())
         total[j], back[j] = paths[best], near + best
-        if near > floor and total[far] - CEILING > total[j]:
-            total[j], back[j] = total[far] - CEILING, far
+        from_far = total[far] - (cost[j] - cost[far])
+        if near > floor and from_far > total[j]:
+            total[j], back[j] = from_far, far
         total[j] += gain[j]
         if is_forced[j]:
             floor = near = far = j

@@ -49,9 +49,10 @@ def test_weak_boundaries_stand_where_lengths_ask_for_them():
     assert decode(logits, lengths=lengths, prior=PRIOR).tolist() == [0, 10, 20]
 
 
-def test_another_length_costs_no_more_than_the_ceiling():
-    logits = np.full(400, -3.0)
+def test_a_segment_far_too_long_stays_only_where_cutting_it_costs_more():
     lengths = np.ones(400, dtype=int)
+    assert np.diff(decode(np.full(400, -3.0), lengths=lengths, prior=PRIOR)).max() < PRIOR.longest
+    logits = np.full(400, -3.0)
     logits[[100, 300]] = CEILING + 1
     chosen = decode(logits, lengths=lengths, prior=PRIOR).tolist()
     assert {0, 100, 300} <= set(chosen)

@@ -33,7 +33,7 @@ def BandedEncoder(
     lookahead: int = 48,
     lookback: int = 32,
     attention_every: int = 2,
-    window: int = 16384,
+    window: int = 4096,
     dtype: str = "auto",
 ) -> EncoderModel:
     """Small encoder with its own vocabulary, convolutions and banded attention (`models/torch/banded.py`).

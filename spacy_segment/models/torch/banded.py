@@ -82,17 +82,13 @@ class BandedAttention(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         n, width = x.shape
-        head_width = width // self.n_heads
-        blocks = self.qkv(x).view(-1, self.lookback, 3, self.n_heads, head_width)
-        q, k, v = blocks.unbind(2)  # each (n_blocks, lookback, n_heads, head_width)
-        q = q.transpose(1, 2)
-        k = gather_band(k, self.lookahead).permute(0, 2, 3, 1)
-        v = gather_band(v, self.lookahead).transpose(1, 2)
+        blocks = self.qkv(x).view(-1, self.lookback, 3, self.n_heads, width // self.n_heads)
+        q = blocks[:, :, 0]  # (n_blocks, lookback, n_heads, head_width)
+        k, v = gather_band(blocks[:, :, 1:], self.lookahead).unbind(2)
         bias = self.distance_bias[:, self.distance.clamp(0, self.lookback + self.lookahead)].to(q.dtype)
+        bias = bias.masked_fill(~mask[:, None], torch.finfo(q.dtype).min / 2)
         with torch.autocast(x.device.type, enabled=False):
-            scores = torch.matmul(q * head_width**-0.5, k) + bias
-            scores = scores.masked_fill(~mask[:, None], torch.finfo(scores.dtype).min)
-            y = torch.matmul(torch.softmax(scores, dim=-1), v)
+            y = F.scaled_dot_product_attention(*(h.transpose(1, 2) for h in (q, k, v)), attn_mask=bias)
         return self.output(y.transpose(1, 2).reshape(n, width))
 
 
