@@ -3,6 +3,7 @@
 import copy
 import multiprocessing
 import pickle
+from functools import cache
 
 import numpy as np
 import pytest
@@ -120,28 +121,40 @@ def answers(docs):
     ]
 
 
+@pytest.fixture(scope="module")
+def expected(pipelines):
+    """State -> what each pipeline gives, one text at a time, found once."""
+
+    @cache
+    def find(state):
+        nlp = pipelines[state]
+        return parameters(nlp), logits(nlp), answers(nlp(text) for text in MANY)
+
+    return find
+
+
 @pytest.mark.parametrize("state", ["untrained", "trained", "embedded"])
 @pytest.mark.parametrize("route", ROUTES)
-def test_round_trip(pipelines, tmp_path, state, route):
-    nlp = pipelines[state]
-    other = ROUTES[route](nlp, tmp_path)
-    expected, found = parameters(nlp), parameters(other)
-    assert expected.keys() == found.keys()
-    for name, values in expected.items():
-        np.testing.assert_array_equal(found[name], values, err_msg=name)
-    for a, b in zip(logits(other), logits(nlp), strict=True):
+def test_round_trip(pipelines, expected, tmp_path, state, route):
+    weights, values, segments = expected(state)
+    other = ROUTES[route](pipelines[state], tmp_path)
+    found = parameters(other)
+    assert weights.keys() == found.keys()
+    for name in weights:
+        np.testing.assert_array_equal(found[name], weights[name], err_msg=name)
+    for a, b in zip(logits(other), values, strict=True):
         np.testing.assert_array_equal(a, b)
-    assert answers(other.pipe(MANY)) == answers(nlp.pipe(MANY))
+    assert answers(other.pipe(MANY)) == segments
 
 
-def test_round_trips_can_fail(pipelines):
+def test_round_trips_can_fail(pipelines, expected):
     """The counter-example: fresh initialisations and other states differ in everything that is compared."""
     other = fresh()
     for nlp in (pipelines["trained"], pipelines["untrained"]):
         assert any(not np.array_equal(v, parameters(other)[k]) for k, v in parameters(nlp).items() if "embed" in k)
     assert any(not np.array_equal(a, b) for a, b in zip(logits(other), logits(pipelines["trained"]), strict=True))
-    assert answers(other.pipe(MANY)) != answers(pipelines["trained"].pipe(MANY))
-    assert answers(pipelines["embedded"].pipe(MANY)) != answers(pipelines["trained"].pipe(MANY))
+    assert answers(other.pipe(MANY)) != expected("trained")[2]
+    assert expected("embedded")[2] != expected("trained")[2]
 
 
 @pytest.mark.parametrize("state", ["untrained", "trained", "embedded"])
@@ -156,11 +169,10 @@ def test_saving_twice_gives_the_same_bytes(pipelines, tmp_path, state):
 
 @pytest.mark.parametrize("batch_size", [1, 2, 7, 64, 1000])
 @pytest.mark.parametrize("state", ["trained", "embedded"])
-def test_batches(pipelines, state, batch_size):
-    nlp = pipelines[state]
+def test_batches(pipelines, expected, state, batch_size):
+    alone = expected(state)[2]
     order = np.random.default_rng(batch_size).permutation(len(MANY))
-    found = answers(nlp.pipe([MANY[i] for i in order], batch_size=batch_size))
-    alone = answers(nlp(text) for text in MANY)
+    found = answers(pipelines[state].pipe([MANY[i] for i in order], batch_size=batch_size))
     assert [found[i] for i in np.argsort(order)] == alone
     assert found != alone  # the order was another
 
@@ -215,8 +227,11 @@ def in_time(method, target, *arguments, seconds=240):
     return found
 
 
-@pytest.mark.parametrize("n_process", [1, 2, pytest.param(4, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
+# Every spawned process imports everything anew.
+SPAWNED = [pytest.param("spawn", n, marks=pytest.mark.slow if n == 2 else pytest.mark.nightly) for n in (1, 2, 4)]
+
+
+@pytest.mark.parametrize(("method", "n_process"), [("fork", 1), ("fork", 2), ("fork", 4), *SPAWNED])
 def test_processes(pipelines, method, n_process):
     """Also after torch has used more than one thread, which once made a fork wait for ever."""
     import torch
