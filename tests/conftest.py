@@ -142,6 +142,14 @@ def trained() -> Language:
 
 
 @pytest.fixture(scope="session")
+def model(trained, tmp_path_factory) -> str:
+    """Directory of the tiny trained model."""
+    path = tmp_path_factory.mktemp("model")
+    trained.to_disk(path)
+    return str(path)
+
+
+@pytest.fixture(scope="session")
 def bert(tmp_path_factory):
     """A tiny random BERT in a directory, with a tokenizer made on the spot."""
     import torch

@@ -48,13 +48,6 @@ def adapted(trained):
     return nlp, adapt(nlp, [orders()], name="orders", settings=QUICK)
 
 
-@pytest.fixture(scope="module")
-def model(trained, tmp_path_factory):
-    path = tmp_path_factory.mktemp("model")
-    trained.to_disk(path)
-    return str(path)
-
-
 @pytest.fixture
 def examples(tmp_path):
     path = tmp_path / "orders.txt"

@@ -19,13 +19,6 @@ RUNNER = CliRunner()
 JOINED = [" ".join(sentences) for sentences in TEXTS]
 
 
-@pytest.fixture(scope="module")
-def model(trained, tmp_path_factory):
-    path = tmp_path_factory.mktemp("model")
-    trained.to_disk(path)
-    return str(path)
-
-
 @pytest.fixture
 def run(model):
     def run(*arguments, text=None):

@@ -22,13 +22,6 @@ RUNNER = CliRunner()
 JSON = '{{"text": {}}}\n'
 
 
-@pytest.fixture(scope="module")
-def model(trained, tmp_path_factory):
-    path = tmp_path_factory.mktemp("model")
-    trained.to_disk(path)
-    return str(path)
-
-
 def invoke(model, *arguments):
     return RUNNER.invoke(app, ["segment", *map(str, arguments), "--model", model])
 

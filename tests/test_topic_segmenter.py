@@ -4,27 +4,13 @@ import numpy as np
 import pytest
 import spacy
 import torch
+from conftest import TINY_TOPICS
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
 from spacy_segment.pipeline.topic_segmenter import TopicSegmenter
 from spacy_segment.topics import find_units, topics_of
 
-ENCODER = {"@architectures": "spacy_segment.StaticEncoder.v1", "width": 32, "trainable": True}
-SMALL = {
-    "@architectures": "spacy_segment.Coherence.v1",
-    "encoder": ENCODER,
-    "width": 32,
-    "n_layers": 1,
-    "n_heads": 2,
-    "conv_width": 5,
-    "span": 8,
-    "n_opening": 4,
-    "pretrained": None,
-    "piece_dropout": 0.0,
-    "feature_dropout": 0.0,
-    "dtype": "float32",
-}
 BREAD = ["Mix the flour with water.", "Let the dough rest.", "Bake the bread for an hour."]
 STATE = ["The parliament has two houses.", "Elections are held in May.", "The president signs the laws."]
 RAIN = ["Rain fell on the hills.", "The wind turned north.", "Clouds covered the valley."]
@@ -62,7 +48,7 @@ def nlp():
     """A pipeline that has learned to tell bread, state and rain apart."""
     torch.manual_seed(0)
     nlp = spacy.blank("en")
-    nlp.add_pipe("topic_segmenter", config={"model": SMALL})
+    nlp.add_pipe("topic_segmenter", config={"model": TINY_TOPICS})
     examples = examples_of(nlp)
     optimizer = nlp.initialize(lambda: examples)
     optimizer.learn_rate = 0.01
@@ -90,7 +76,7 @@ def test_it_learns_topics_and_labels(nlp):
 
 def test_an_untrained_model_does_not_know_them():
     nlp = spacy.blank("en")
-    nlp.add_pipe("topic_segmenter", config={"model": SMALL})
+    nlp.add_pipe("topic_segmenter", config={"model": TINY_TOPICS})
     examples = examples_of(nlp)
     nlp.initialize(lambda: examples)
     found = [starts_of(nlp.get_pipe("topic_segmenter")(with_sents(eg))) for eg in examples]
@@ -121,7 +107,7 @@ def routes(nlp, path):
     nlp.to_disk(path / "model")
     yield "disk", spacy.load(path / "model")
     fresh = spacy.blank("en")
-    fresh.add_pipe("topic_segmenter", config={"model": SMALL})
+    fresh.add_pipe("topic_segmenter", config={"model": TINY_TOPICS})
     yield "bytes", fresh.from_bytes(nlp.to_bytes())
 
 
@@ -191,7 +177,7 @@ def test_errors_are_coded(nlp):
 @pytest.mark.parametrize("name", ["ChangePoint", "DepthScore", "FirstNeighbour"])
 def test_models_without_training(name):
     nlp = spacy.blank("en")
-    model = {"@architectures": f"spacy_segment.{name}.v1", "encoder": ENCODER}
+    model = {"@architectures": f"spacy_segment.{name}.v1", "encoder": TINY_TOPICS["encoder"]}
     nlp.add_pipe("topic_segmenter", config={"model": model})
     examples = examples_of(nlp)
     nlp.initialize(lambda: examples)
@@ -222,7 +208,7 @@ def test_a_topic_that_starts_inside_a_unit_starts_with_the_next():
 def test_parts_of_the_objective_are_switches(switched_off):
     torch.manual_seed(0)
     nlp = spacy.blank("en")
-    nlp.add_pipe("topic_segmenter", config={"model": {**SMALL, "weights": {switched_off: 0.0}}})
+    nlp.add_pipe("topic_segmenter", config={"model": {**TINY_TOPICS, "weights": {switched_off: 0.0}}})
     examples = examples_of(nlp)
     optimizer = nlp.initialize(lambda: examples)
     losses = nlp.update(examples, sgd=optimizer)

@@ -1,6 +1,6 @@
 """What both components share: saving and loading that never leave half a model, and settings given at load."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -9,6 +9,8 @@ import numpy as np
 import srsly
 from spacy.pipeline import TrainablePipe
 from spacy.tokens import Doc
+from spacy.vocab import Vocab
+from thinc.api import Model
 
 from ..errors import Errors
 from ..files import write_atomically
@@ -30,6 +32,17 @@ class Segmenter(TrainablePipe):
     adopts_threshold: ClassVar[bool] = True
     defaults: ClassVar[dict[str, Any]]
     check: ClassVar[staticmethod]
+
+    def __init__(
+        self, vocab: Vocab, model: Model, name: str, scorer: Callable | None, settings: dict[str, Any]
+    ) -> None:
+        given = {**self.defaults, **settings}
+        self.check(given)
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.scorer = scorer
+        self.cfg = {**given, "configured": given}
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Save. Every file appears whole or stays as it was.

@@ -125,13 +125,7 @@ class SentenceSegmenter(Segmenter):
         scorer: Callable | None = sentence_score,
         **settings: Any,
     ) -> None:
-        self.vocab = vocab
-        self.model = model
-        self.name = name
-        self.scorer = scorer
-        given = {**DEFAULTS, **settings}
-        check_settings(given)
-        self.cfg = {**given, "configured": given}
+        super().__init__(vocab, model, name, scorer, settings)
         self.adapters = Adapters()
         install_extension()
 

@@ -122,13 +122,8 @@ class TopicSegmenter(Segmenter):
         scorer: Callable | None = topic_score,
         **settings: Any,
     ) -> None:
-        self.vocab = vocab
-        self.model = model
-        self.name = name
-        given = {**TOPIC_DEFAULTS, **settings}
-        check_topic_settings(given)
-        self.cfg = {**given, "configured": given}
-        self.scorer = None if scorer is None else _with_key(scorer, given["spans_key"])
+        super().__init__(vocab, model, name, scorer, settings)
+        self.scorer = None if scorer is None else _with_key(scorer, self.key)
         self._rng = np.random.default_rng(0)
 
     @property

@@ -88,7 +88,8 @@ class BandedAttention(nn.Module):
         bias = self.distance_bias[:, self.distance.clamp(0, self.lookback + self.lookahead)].to(q.dtype)
         bias = bias.masked_fill(~mask[:, None], torch.finfo(q.dtype).min / 2)
         with torch.autocast(x.device.type, enabled=False):
-            y = F.scaled_dot_product_attention(*(h.transpose(1, 2) for h in (q, k, v)), attn_mask=bias)
+            q, k, v = (heads.transpose(1, 2) for heads in (q, k, v))
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         return self.output(y.transpose(1, 2).reshape(n, width))
 
 
