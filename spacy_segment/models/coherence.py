@@ -35,7 +35,7 @@ WEIGHTS = {"boundary": 1.0, "any_level": 0.3, "labels": 0.2, "disarrayed": 0.5, 
 def Coherence(
     encoder: EncoderModel,
     *,
-    width: int = 128,
+    width: int = 160,
     n_layers: int = 2,
     n_heads: int = 4,
     conv_width: int = 9,
