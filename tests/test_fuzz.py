@@ -5,7 +5,7 @@ import pytest
 from fuzz.targets import SETTINGS, bytes_seeds, bytes_to_component, text_seeds, text_to_segments
 
 from spacy_segment.align import set_sent_starts
-from spacy_segment.pipeline import sentence_segmenter
+from spacy_segment.pipeline import sentence_starts
 from spacy_segment.pipeline.base import Segmenter
 
 
@@ -33,9 +33,7 @@ def test_any_bytes_in_the_place_of_a_component():
 
 
 def test_a_wrong_segment_would_be_seen(monkeypatch):
-    monkeypatch.setattr(
-        sentence_segmenter, "set_sent_starts", lambda doc, is_start: set_sent_starts(doc, is_start | True)
-    )
+    monkeypatch.setattr(sentence_starts, "set_sent_starts", lambda doc, is_start: set_sent_starts(doc, is_start | True))
     with pytest.raises(AssertionError):
         text_to_segments(b"\x00One. \n Two.")
 

@@ -11,6 +11,7 @@ from spacy.training import Example
 from spacy_segment.pipeline.topic_segmenter import TopicSegmenter
 from spacy_segment.topics import find_units, topics_of
 
+ENCODER = TINY_TOPICS["encoder"]
 BREAD = ["Mix the flour with water.", "Let the dough rest.", "Bake the bread for an hour."]
 STATE = ["The parliament has two houses.", "Elections are held in May.", "The president signs the laws."]
 RAIN = ["Rain fell on the hills.", "The wind turned north.", "Clouds covered the valley."]
@@ -177,7 +178,7 @@ def test_errors_are_coded(nlp):
 @pytest.mark.parametrize("name", ["ChangePoint", "DepthScore", "FirstNeighbour"])
 def test_models_without_training(name):
     nlp = spacy.blank("en")
-    model = {"@architectures": f"spacy_segment.{name}.v1", "encoder": TINY_TOPICS["encoder"]}
+    model = {"@architectures": f"spacy_segment.{name}.v1", "encoder": ENCODER}
     nlp.add_pipe("topic_segmenter", config={"model": model})
     examples = examples_of(nlp)
     nlp.initialize(lambda: examples)
