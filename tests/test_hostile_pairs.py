@@ -18,6 +18,7 @@ def saved(tmp_path_factory):
     """Name of the model -> bytes of every file of a pipeline with it."""
     found = {}
     for name, model in PAIRS.items():
+        spacy.util.fix_random_seed(1)  # of some weights no sum is large enough to overflow
         nlp = make_topics(model=model)
         nlp.add_pipe("sentencizer", first=True)
         path = tmp_path_factory.mktemp(name)
