@@ -32,7 +32,7 @@ def make_example(nlp: Language, changed: Corrupted, data: dict | None = None) ->
     return Example(nlp.tokenizer(changed.text), reference)
 
 
-def corruption_mix(weights: dict[str, float], abbreviated: float = 0.0, seed: int = 0) -> Augmenter:
+def corruption_mix(weights: dict[str, float], seed: int = 0, abbreviated: float = 0.0) -> Augmenter:
     """Corrupt every text in one of several ways.
 
     weights (dict): Name of a corruption (`corruption.CORRUPTIONS`) -> how often, relative to the others.
