@@ -103,8 +103,11 @@ def header_of(data):
 
 
 def set_first(value):
+    """Change a weight of the first tensor by name that has any; safetensors lists them in no fixed order."""
+
     def change(tensors, meta):
-        next(iter(tensors.values())).flatten()[0] = value
+        name = min(name for name, tensor in tensors.items() if tensor.numel())
+        tensors[name].flatten()[0] = value
 
     return change
 
@@ -116,7 +119,7 @@ def set_piece(tensors, meta):
 
 
 def lying_scale(tensors, meta):
-    name = next(iter(tensors))
+    name = min(tensors)
     tensors[name] = torch.zeros(1, 10**5, dtype=torch.int8)
     tensors[f"{name}.scale"] = torch.ones(10**5, 1, dtype=torch.float16)
 

@@ -16,6 +16,7 @@ import spacy_segment
 from spacy_segment.types import BOUNDARY_PROBS
 
 webdriver = pytest.importorskip("selenium.webdriver")
+WebDriverWait = pytest.importorskip("selenium.webdriver.support.wait").WebDriverWait
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 if not (CHROMIUM and DRIVER):
     pytest.skip("chromium or chromedriver is not installed", allow_module_level=True)
@@ -83,6 +84,16 @@ class Browser:
     def key(self, *keys):
         webdriver.ActionChains(self.driver).send_keys(*keys).perform()
         self.frame()
+
+    def accessibility(self):
+        """(role, name) of all that a screen reader meets, once the tree, which is made beside the page, is whole."""
+
+        def read(driver):
+            nodes = driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+            found = {(n["role"]["value"], n.get("name", {}).get("value", "")) for n in nodes if not n.get("ignored")}
+            return found if {"main", "status"} <= {role for role, _ in found} else None
+
+        return WebDriverWait(self.driver, 10).until(read)
 
     def focus(self):
         return self.run("return document.activeElement.id || document.activeElement.tagName")
@@ -202,9 +213,7 @@ def test_keyboard_reaches_everything_in_order(browser, doc):
 
 
 def test_screen_readers_find_landmarks_and_names(browser, doc):
-    browser.open(doc)
-    nodes = browser.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
-    found = {(n["role"]["value"], n.get("name", {}).get("value", "")) for n in nodes if not n.get("ignored")}
+    found = browser.open(doc).accessibility()
     roles = {role for role, _ in found}
     assert {"banner", "navigation", "main", "status", "heading"} <= roles
     assert {("navigation", "Topics"), ("main", "Text"), ("slider", "Topics"), ("slider", "Sentences")} <= found
