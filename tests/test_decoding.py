@@ -233,9 +233,8 @@ def test_the_threshold_of_topics_goes_towards_as_many_as_are_expected():
         promised = np.sort(probs[1:])[::-1][wanted - 1 : wanted + 1].mean()
         got = decoding.expected_threshold(log_odds(probs))
         assert min(promised, decoding.USUAL) <= got <= max(promised, decoding.USUAL)
-        assert abs(log_odds(got) - log_odds(np.clip(promised, decoding.LEAST, decoding.MOST))) <= abs(
-            log_odds(got) - log_odds(decoding.USUAL)
-        )
+        aim, usual = log_odds(np.clip(promised, decoding.LEAST, decoding.MOST)), log_odds(decoding.USUAL)
+        assert (log_odds(got) - usual) / (aim - usual) == pytest.approx(decoding.TRUST)
 
 
 @pytest.mark.parametrize(("n", "prob"), [(0, 0.5), (1, 0.5), (1000, 0.001), (10, 0.99)])
