@@ -26,6 +26,14 @@ def token_offsets(doc: Doc) -> tuple[Ints1d, Ints1d]:
     return starts, starts + doc.to_array("LENGTH").astype(np.int64)
 
 
+def text_length(doc: Doc) -> int:
+    """RETURNS (int): Characters of a Doc. (`Doc.text` puts the text together token by token.)"""
+    if not len(doc):
+        return 0
+    last = doc[-1]
+    return last.idx + len(last.text_with_ws)
+
+
 def next_text(text: str, offsets: Sequence[int]) -> Ints1d:
     """Move every offset on to the first character at or after it that is not white space.
 

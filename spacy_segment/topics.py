@@ -7,7 +7,7 @@ import numpy as np
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 
-from .align import has_sents, is_space, same_place, token_offsets
+from .align import has_sents, is_space, same_place, text_length, token_offsets
 from .text import newlines_before
 from .types import Bools1d, Ints1d
 
@@ -46,7 +46,7 @@ def find_units(doc: Doc, kind: str) -> Units:
     # Some components let a sentence start with the white space before it.
     spaces = is_space(doc)
     first_word = np.minimum.accumulate(np.where(spaces, len(doc), np.arange(len(doc)))[::-1])[::-1][tokens]
-    starts = np.append(token_offsets(doc)[0], len(doc.text))[first_word]
+    starts = np.append(token_offsets(doc)[0], text_length(doc))[first_word]
     starts[0] = 0
     gaps = np.minimum(newlines_before(doc.text, starts), 2)
     if kind == "paragraphs":

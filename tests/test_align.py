@@ -13,6 +13,7 @@ from spacy_segment.align import (
     same_place,
     sent_start_offsets,
     split_tokens,
+    text_length,
 )
 from spacy_segment.types import Boundaries, PieceStates
 
@@ -22,6 +23,12 @@ WORDS = st.sampled_from(["a", "Ab", "x.y", "。", "私は", "?", " ", "\n", "\n\
 
 def boundaries(offsets, logits=None):
     return Boundaries(np.asarray(offsets, dtype=np.int64), np.asarray(logits or [1.0] * len(offsets)))
+
+
+@given(st.lists(WORDS))
+def test_text_length_is_that_of_the_text(words):
+    text = "".join(words)
+    assert text_length(NLP(text)) == len(text)
 
 
 def test_next_text_moves_to_the_first_character_that_is_not_space():

@@ -8,6 +8,7 @@ import torch
 from spacy.tokens import Doc
 from torch import Tensor
 
+from ..align import text_length
 from ..topics import Units
 from ..types import EncoderModel, Ints1d, Ints2d, PieceStates
 from .shim import TorchShim, check_sizes
@@ -22,7 +23,7 @@ BLOCK = 200_000
 def blocks(doc: Doc, units: Units) -> Iterator[tuple[Doc, slice, Ints1d]]:
     """Cut a long Doc at starts of units. YIELDS (tuple): A Doc of each block, the units it holds, and their starts in it."""
     n = len(units.starts)
-    if len(doc.text) <= BLOCK:
+    if text_length(doc) <= BLOCK:
         yield doc, slice(0, n), units.starts
         return
     first = 0

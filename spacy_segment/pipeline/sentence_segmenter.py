@@ -14,7 +14,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config
 
 from ..adapters import Adapter, Adapters, check_name, use_adapter
-from ..align import boundaries_of
+from ..align import boundaries_of, text_length
 from ..errors import Errors
 from ..length_prior import LengthPrior
 from ..loss import sentence_loss
@@ -288,7 +288,7 @@ def _batches(docs: list[Doc], n_characters: int) -> Iterator[list[Doc]]:
     size = 0
     for doc in docs:
         batch.append(doc)
-        size += len(doc.text)
+        size += text_length(doc)
         if size >= n_characters:
             yield batch
             batch, size = [], 0

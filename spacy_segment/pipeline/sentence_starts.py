@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from spacy.tokens import Doc
 
-from ..align import is_space, move_to_tokens, set_sent_starts, split_tokens, token_offsets
+from ..align import is_space, move_to_tokens, set_sent_starts, split_tokens, text_length, token_offsets
 from ..decoding import CERTAIN, MARKED, decode
 from ..length_prior import LengthPrior
-from ..text import ends_with_mark, newlines_before
+from ..text import TAIL, ends_with_mark, newlines_before
 from ..types import BOUNDARY_PROBS, INNER_PROBS, Boundaries, Ints1d
 
 Settings = dict[str, Any]
@@ -39,7 +39,7 @@ def annotate(
         forced=(np.isin(offsets, must) | _follows_newline(doc, offsets, settings["newlines"])) & ~forbidden,
         forbidden=forbidden,
         prior=prior,
-        certain=MARKED if ends_with_mark(doc.text) else CERTAIN,
+        certain=MARKED if ends_with_mark(doc[-TAIL:].text_with_ws) else CERTAIN,
     )
     chosen = offsets[starts]
     split_tokens(doc, chosen[1:])
@@ -68,7 +68,7 @@ def _follows_newline(doc: Doc, offsets: Ints1d, policy: str) -> np.ndarray:
 
 def _lengths(doc: Doc, offsets: Ints1d, settings: Settings) -> Ints1d:
     """Length of the text from every candidate to the next, in the unit of the limits; characters without limits."""
-    ends = np.append(offsets[1:], len(doc.text))
+    ends = np.append(offsets[1:], text_length(doc))
     is_limited = settings["min_length"] > 1 or settings["max_length"] is not None
     if settings["length_unit"] == "characters" or not is_limited:
         return ends - offsets

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from spacy.tokens import Doc, Span, SpanGroup
 
+from ..align import text_length
 from ..decoding import decode, expected_threshold
 from ..errors import Errors
 from ..topics import NO_LABEL, Units, find_units
@@ -58,7 +59,7 @@ def _presets(doc: Doc, units: Units, settings: Settings) -> Bools1d:
 def _lengths(doc: Doc, units: Units, length_unit: str) -> Ints1d:
     """Length of every unit in the unit of the limits."""
     if length_unit == "characters":
-        return np.diff(np.append(units.starts, len(doc.text)))
+        return np.diff(np.append(units.starts, text_length(doc)))
     if length_unit == "tokens":
         return np.diff(np.append(units.tokens, len(doc)))
     sents = find_units(doc, "sentences").tokens

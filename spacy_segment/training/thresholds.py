@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from spacy.training import Example
 
-from ..align import move_to_tokens, sent_start_offsets
+from ..align import move_to_tokens, sent_start_offsets, text_length
 from ..decoding import decode
 from ..length_prior import LengthPrior
 from ..metrics import PRF, count
@@ -27,7 +27,7 @@ def count_boundaries(pipe, example: Example, prior: LengthPrior | None = None) -
     gold = sent_start_offsets(example.reference)[1:].tolist()
     offsets = np.append(0, boundaries.offsets)
     logits = np.append(0.0, boundaries.logits)
-    lengths = np.diff(offsets, append=len(doc.text))
+    lengths = np.diff(offsets, append=text_length(doc))
     starts = [decode(logits, threshold=t, lengths=lengths, prior=prior) for t in TRIED]
     found = [offsets[chosen[1:]].tolist() for chosen in starts]
     return {t: count(gold, offsets) for t, offsets in zip(TRIED, found, strict=True)}
