@@ -11,7 +11,7 @@ import numpy as np
 from spacy.tokens import Doc
 
 from .errors import Errors
-from .text import code_points, is_kind
+from .text import code_points, is_kind, newlines_before
 from .types import Boundaries, Ints1d, PieceStates
 
 ZWNJ = 0x200C
@@ -111,17 +111,17 @@ def move_to_tokens(doc: Doc, boundaries: Boundaries, *, split: bool | str) -> Bo
 
     split (bool or "auto"): Whether a boundary inside a token stays where it is, for the token to be split there.
         "auto": in tokens of scripts that are written without spaces.
-    RETURNS (Boundaries): None before white space, inside a grapheme cluster, or before a mark that closes what is right before it.
+    RETURNS (Boundaries): None before white space or what goes on with the text before it, see `_goes_on`.
     """
-    points = code_points(doc.text)
+    text = doc.text
+    points = code_points(text)
     starts, ends = token_offsets(doc)
-    places = starts[~is_space(doc) & ~_is_inside_grapheme(points, starts) & ~_closes(points, starts)]
+    places = starts[~is_space(doc) & ~_goes_on(text, points, starts)]
     stays = np.isin(boundaries.offsets, places)
     if split:
         owner = np.searchsorted(starts, boundaries.offsets, side="right") - 1
         inside = (boundaries.offsets > starts[owner]) & (boundaries.offsets < ends[owner])
-        inside &= ~_is_inside_grapheme(points, boundaries.offsets) & ~is_kind(points[boundaries.offsets], "space")
-        inside &= ~_closes(points, boundaries.offsets)
+        inside &= ~_goes_on(text, points, boundaries.offsets) & ~is_kind(points[boundaries.offsets], "space")
         stays |= inside if split is True else inside & _holds_unspaced(points, starts, ends)[owner]
     following = np.append(places, -1)[np.searchsorted(places, boundaries.offsets)]
     return _pool(np.where(stays, boundaries.offsets, following), boundaries.logits)
@@ -134,6 +134,16 @@ def _pool(offsets: Ints1d, logits: np.ndarray) -> Boundaries:
     unique, first = np.unique(offsets[order], return_index=True)
     pooled = np.maximum.reduceat(logits[order], first) if len(first) else np.zeros(0, dtype=np.float32)
     return Boundaries(offsets=unique, logits=pooled)
+
+
+def _goes_on(text: str, points: Ints1d, offsets: Ints1d) -> np.ndarray:
+    """Whether the character at each offset belongs to what is before it: inside a grapheme cluster, a mark that closes what is
+    right before it, an emoji behind other text of its line.
+    """
+    emoji = is_kind(points[offsets], "emoji")
+    if emoji.any():
+        emoji &= newlines_before(text, offsets) == 0
+    return emoji | _is_inside_grapheme(points, offsets) | _closes(points, offsets)
 
 
 def _is_inside_grapheme(points: Ints1d, offsets: Ints1d) -> np.ndarray:

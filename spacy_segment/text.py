@@ -34,6 +34,9 @@ UNSPACED_BLOCKS = (
 EXTENDING = regex.compile(r"[\p{GCB=Extend}\p{GCB=SpacingMark}\p{GCB=ZWJ}\p{GCB=V}\p{GCB=T}]")
 PREPENDING = regex.compile(r"[\p{GCB=Prepend}\p{GCB=L}]")
 
+# Pictures that colour what was said; not flags, nor those drawn as text, which are bullets as often (but the heart and the smiley).
+EMOJI = regex.compile(r"[[\p{Emoji_Presentation}❤☺]--\p{Regional_Indicator}]", regex.V1)
+
 # Marks that belong to what stands right before them, beside closing brackets.
 CLOSING_MARKS = ".,;:!?…‥”’。．、，；：！？｡､،؛؟۔।॥՝։።፣"
 
@@ -56,6 +59,7 @@ TESTS: dict[str, Callable[[str], bool]] = {
     "prepend": lambda c: PREPENDING.match(c) is not None,
     "letter": str.isalpha,
     "closing": lambda c: unicodedata.category(c) == "Pe" or c in CLOSING_MARKS,
+    "emoji": lambda c: EMOJI.match(c) is not None,
     "linker": lambda c: ord(c) in LINKERS,
     "unspaced": lambda c: any(first <= ord(c) <= last for first, last in UNSPACED_BLOCKS),
 }
@@ -68,7 +72,7 @@ def code_points(text: str) -> Ints1d:
 
 def is_kind(points: Ints1d, kind: str) -> np.ndarray:
     """Whether each code point is of a kind: "upper", "lower", "letter", "space", "closing" (a mark that closes what is before
-    it), "extend" (part of the character before it), "prepend" (part of the character after it), "linker" (of consonants) or
+    it), "emoji", "extend" (part of the character before it), "prepend" (part of the character after it), "linker" (of consonants) or
     "unspaced" (of a script without spaces between words).
 
     RETURNS (ndarray): Booleans, same shape.

@@ -126,6 +126,20 @@ def test_graphemes_are_those_of_the_standard(text):
     assert set(moved) <= breaks
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Great! 😀 See", [9]),  # not before the emoji but behind it
+        ("Great!😀😂 ❤️ See", [12]),
+        ("Great!\n😀 See", [7, 9]),  # it opens a line
+        ("Out. 🇩🇪 In", [5, 8]),  # a flag may be a bullet
+        ("Out. ✔ In", [5, 7]),  # so may a sign of text
+    ],
+)
+def test_issue_an_emoji_became_a_sentence_or_opened_the_next(text, expected):
+    assert move_to_tokens(NLP(text), boundaries(range(5, len(text))), split=False).offsets.tolist() == expected
+
+
 def test_split_tokens_keeps_the_text():
     doc = NLP("shop?there now")
     split_tokens(doc, np.asarray([5, 11]))
