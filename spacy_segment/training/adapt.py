@@ -34,7 +34,7 @@ from .corruption import CORRUPTIONS, clean
 from .formats import Record, find_files, read_records
 from .optimizer import AdamW
 from .readers import batch_by_bytes, make_shelf, mix
-from .thresholds import Counts, add_counts, best_choice, count_boundaries, counts_at
+from .thresholds import Counts, add_counts, best_choice, count_boundaries, counts_at, is_plainly_better
 
 # Boundaries between sentences that the examples must hold. With many, one part is enough to hold out.
 FEWEST, MANY = 4, 200
@@ -52,6 +52,8 @@ class AdaptSettings:
         nothing, "flat" takes newlines away, "corrupted" also case and punctuation.
     rank (int), alpha (float): Of the low-rank matrices.
     learn_rate (float): Step size, reached after WARM_UP steps.
+    strength (float): How far the adapter goes from the model as it was, 0, to what was learned, 1. A few examples pull it too
+        far; part of the way generalises better (Wortsman et al. 2022, WiSE-FT).
     dropout (float): Share of the states that training leaves out.
     max_steps (int): Batches at most; every (int): batches between two looks at the held-out parts; patience (int):
         looks without progress before training stops.
@@ -63,9 +65,10 @@ class AdaptSettings:
     rank: int = 16
     alpha: float = 32.0
     learn_rate: float = 0.003
+    strength: float = 0.5
     dropout: float = 0.1
-    max_steps: int = 45
-    every: int = 15
+    max_steps: int = 60
+    every: int = 20
     patience: int = 2
     batch_bytes: int = 1500
     lengths: tuple[int, ...] = (150, 600)
@@ -83,6 +86,8 @@ class AdaptSettings:
                 )
         if not self.learn_rate > 0:
             raise ValueError(Errors.SEG200.format(name="learn_rate", expected="above 0", value=self.learn_rate))
+        if not 0 < self.strength <= 1:
+            raise ValueError(Errors.SEG200.format(name="strength", expected="above 0, 1 at most", value=self.strength))
 
 
 @dataclass(frozen=True)
@@ -192,7 +197,7 @@ def sentence_lengths(text: str, starts: Iterable[int]) -> Ints1d:
 
 
 class Learner:
-    """One adapter in training, with its own texts and optimizer.
+    """One adapter in training, with its own texts and optimizer. `adapter` goes part of the way to what it has learned.
 
     held_out (list of Record): Documents that it does not learn from, to judge it.
     """
@@ -203,7 +208,7 @@ class Learner:
         rng = np.random.default_rng(settings.seed)
         self.pipe = pipe
         self.settings = settings
-        self.adapter = read_adapter(pipe.model, pipe.cfg["threshold"])
+        self.start = self.learned = self.adapter = read_adapter(pipe.model, pipe.cfg["threshold"])
         self.optimizer = AdamW(warmup_linear(settings.learn_rate, WARM_UP, 10**9), L2=0.0)
         self.batches = batch_by_bytes(settings.batch_bytes)(_texts(nlp, records, settings, rng))
         self.held_out = [
@@ -214,11 +219,12 @@ class Learner:
 
     def learn(self) -> None:
         """Take `every` steps."""
-        write_adapter(self.pipe.model, self.adapter)
+        write_adapter(self.pipe.model, self.learned)
         for batch in islice(self.batches, self.settings.every):
             self.pipe.update(batch, drop=self.settings.dropout, sgd=self.optimizer)
             self.optimizer.step_schedules()
-        self.adapter = read_adapter(self.pipe.model, self.pipe.cfg["threshold"])
+        self.learned = read_adapter(self.pipe.model, self.pipe.cfg["threshold"])
+        self.adapter = self.learned.weakened(self.start, self.settings.strength)
 
     def judge(self, prior: LengthPrior | None) -> Counts:
         """Right and wrong boundaries in the held-out documents."""
@@ -279,11 +285,11 @@ def _make_learners(nlp: Language, pipe: Any, records: list[Record], settings: Ad
 
 
 def _judge(learners: list[Learner], fitted: LengthPrior | None) -> tuple[Counts, LengthPrior | None]:
-    """RETURNS (tuple): Counts of the held-out parts, and the lengths if they help."""
+    """RETURNS (tuple): Counts of the held-out parts, and the lengths if they plainly help."""
     counts = add_counts(learner.judge(None) for learner in learners)
     if fitted is not None:
         with_lengths = add_counts(learner.judge(fitted) for learner in learners)
-        if _f(with_lengths) > _f(counts):
+        if is_plainly_better(with_lengths[best_choice(with_lengths)], counts[best_choice(counts)]):
             return with_lengths, fitted
     return counts, None
 

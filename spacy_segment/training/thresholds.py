@@ -13,6 +13,9 @@ from ..metrics import PRF, count
 THRESHOLDS = [0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8]
 TRIED: tuple[float | None, ...] = (*THRESHOLDS, None)
 
+# What so many gold boundaries are worth may be chance, see `is_plainly_better`.
+CHANCE = 3.0
+
 Counts = dict[float | None, PRF]  # threshold -> counts; None: the threshold that promises the best F1
 
 
@@ -54,9 +57,11 @@ def best_threshold(counts: Counts) -> float:
 
 
 def best_choice(counts: Counts) -> float | None:
-    """The threshold of best F1, or None where the one that promises the best F1 is better.
-
-    Of two that are as good the number: it does not depend on how long a text is.
-    """
+    """The threshold of best F1 if it is plainly better than the one that promises the best F1, else None, which suits every text."""
     threshold = best_threshold(counts)
-    return None if counts[None].fscore > counts[threshold].fscore else threshold
+    return threshold if is_plainly_better(counts[threshold], counts[None]) else None
+
+
+def is_plainly_better(one: PRF, other: PRF) -> bool:
+    """Whether the F1 of one way to decide is above that of another on the same texts by more than chance may do."""
+    return one.fscore > other.fscore + CHANCE / max(1, other.tp + other.fn)
