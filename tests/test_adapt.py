@@ -18,10 +18,12 @@ from typer.testing import CliRunner
 from spacy_segment.adapters import Adapter
 from spacy_segment.cli import adapt as adapt_command  # noqa: F401 (registers its command)
 from spacy_segment.cli import adapt_benchmark  # noqa: F401
+from spacy_segment.metrics import PRF
 from spacy_segment.models.lora import read_adapter, train_adapter
 from spacy_segment.training.adapt import AdaptSettings, adapt, merge, read_examples, split
 from spacy_segment.training.formats import Record
 from spacy_segment.training.optimizer import AdamW
+from spacy_segment.training.thresholds import TRIED, best_choice
 
 pytest.importorskip("peft")
 
@@ -362,3 +364,16 @@ def test_training_is_left_even_after_an_error(trained):
     with pytest.raises(ZeroDivisionError), train_adapter(model, rank=2, alpha=4.0):
         raise ZeroDivisionError
     assert model.to_bytes() == before
+
+
+def test_issue_the_threshold_of_a_few_examples_was_best_by_chance():
+    few = {t: PRF(tp=20, fp=4, fn=6) for t in TRIED}
+    assert best_choice({**few, 0.25: PRF(tp=22, fp=4, fn=4), 0.3: PRF(tp=22, fp=4, fn=4)}) is None
+    many = {t: PRF(tp=2000, fp=400, fn=600) for t in TRIED}
+    assert best_choice({**many, 0.25: PRF(tp=2200, fp=400, fn=400)}) == 0.25
+
+
+@pytest.mark.parametrize("strength", [0.0, 1.5])
+def test_an_adapter_goes_part_of_the_way_or_all_of_it(strength):
+    with pytest.raises(ValueError, match=r"SEG200.*strength"):
+        AdaptSettings(strength=strength).check()
