@@ -328,6 +328,13 @@ def test_benchmark_adapt(model, tmp_path):
     assert all(0 <= f <= 1 for f in row["after"].values())
 
 
+def test_issue_the_benchmark_printed_an_empty_table_where_no_test_file_stood(examples, tmp_path):
+    result = run("segment-benchmark", "adapt", examples, "--output", tmp_path / "r.json")
+    assert result.exit_code == 1
+    assert "SEG114" in result.output
+    assert not (tmp_path / "r.json").exists()
+
+
 def test_spacy_train(model, examples, tmp_path):
     config = (ROOT / "configs" / "adapt.cfg").read_text()
     config = config.replace('factory = "sentence_segmenter"', f'source = "{model}"')

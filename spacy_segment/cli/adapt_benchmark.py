@@ -13,6 +13,7 @@ from rich.table import Table
 from spacy.language import Language
 
 from ..align import sent_start_offsets
+from ..errors import Errors
 from ..files import write_atomically
 from ..training.adapt import AdaptSettings, adapt
 from ..training.formats import Record, find_files, read_records
@@ -73,6 +74,8 @@ def adapt_benchmark_cli(
             )
             for condition, before in judge(nlp, records, conditions.split(",")).items():
                 rows.append(Row(corpus_name(path), condition, before, after[condition], seconds))
+        if not rows:
+            raise ValueError(Errors.SEG114.format(split=split, paths=", ".join(data)))
         console.print(make_table(rows))
         if general:
             files = find_files(general)
