@@ -91,13 +91,15 @@ ROUTES = {
 
 
 def parameters(nlp):
-    """Name -> array, of all components and all of their parts."""
+    """Name -> array, of all components and all of their parts. Copies: a process that is sent a pipeline moves its weights to
+    shared memory, and what looked at them before then looks at freed memory.
+    """
     found = {}
     for name in NAMES:
         for i, node in enumerate(nlp.get_pipe(name).model.walk()):
-            found |= {f"{name}.{i}.{p}": node.get_param(p) for p in node.param_names if node.has_param(p)}
+            found |= {f"{name}.{i}.{p}": np.array(node.get_param(p)) for p in node.param_names if node.has_param(p)}
             for shim in node.shims:
-                found |= {f"{name}.{i}.{k}": v.numpy() for k, v in shim.module.state_dict().items()}
+                found |= {f"{name}.{i}.{k}": v.numpy().copy() for k, v in shim.module.state_dict().items()}
     return found
 
 
