@@ -18,7 +18,7 @@ from spacy.tokens import Doc
 from spacy.util import minibatch
 from wasabi import msg
 
-from ..align import move_to_tokens, sent_start_offsets
+from ..align import move_to_tokens, sent_start_offsets, text_length
 from ..curves import N_BINS, Histogram, Lengths
 from ..errors import Errors
 from ..files import write_atomically
@@ -112,7 +112,7 @@ def evaluate_sentences(nlp: Language, data: list[str], limit: int) -> dict[str, 
         docs = run_before(nlp, pipe, (example.predicted for example in batch))
         start = time.perf_counter()
         scores = pipe.predict(docs)
-        per_character = (time.perf_counter() - start) / max(1, sum(len(doc.text) for doc in docs))
+        per_character = (time.perf_counter() - start) / max(1, sum(map(text_length, docs)))
         candidates = [
             move_to_tokens(doc, score, split=pipe.cfg["split_tokens"]) for doc, score in zip(docs, scores, strict=True)
         ]
@@ -121,13 +121,13 @@ def evaluate_sentences(nlp: Language, data: list[str], limit: int) -> dict[str, 
             key = example.reference.user_data[CORPUS], example.reference.user_data[CONDITION]
             gold, found = (sent_start_offsets(d).tolist() for d in (example.reference, doc))
             results[key].add(doc.text, gold, found)
-            results[key].seconds += per_character * len(doc.text)
+            results[key].seconds += per_character * text_length(doc)
             probs = 1 / (1 + np.exp(-candidate.logits.astype(np.float64)))
             missing = np.setdiff1d(gold[1:], candidate.offsets)
             curve = curves[key[1]]
             curve.histogram.add(probs, np.isin(candidate.offsets, gold))
             curve.histogram.add(np.zeros(len(missing)), np.ones(len(missing), dtype=bool))
-            curve.lengths.add(gold, found, len(doc.text))
+            curve.lengths.add(gold, found, text_length(doc))
     corpora = sorted({corpus for corpus, _ in results})
     keys = [(corpus, condition) for condition in CONDITIONS for corpus in corpora if (corpus, condition) in results]
     rows = [{"corpus": key[0], "condition": key[1], **results[key].as_json()} for key in keys]

@@ -14,6 +14,7 @@ from spacy.cli._util import app
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from ..align import text_length
 from ..errors import Errors
 from ..files import atomic_file
 from ..topics import TOPICS, main_spans
@@ -109,7 +110,7 @@ def segment(nlp: Language, names: list[str], output_format: str, output: Path | 
             whole = output_format == "html"
             for offset, doc in [(0, nlp("".join(source.parts)))] if whole else segment_source(nlp, source):
                 sink.add(source.name, offset, doc)
-                bar.advance(task, len(doc.text))
+                bar.advance(task, text_length(doc))
         sink.close()
 
 

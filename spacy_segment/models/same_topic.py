@@ -15,6 +15,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from torch import Tensor
 
+from ..align import text_length
 from ..topics import find_units
 from ..types import EncoderModel, PieceStates, TopicGold, TopicLogits, TopicModel
 from .labels import init, topic_shim
@@ -135,7 +136,7 @@ def sample_pairs(
 def _join(first: Doc, second: Doc) -> tuple[Doc, int]:
     """Two units as one Doc, and the character at which the second begins."""
     doc = Doc.from_docs([first, second], ensure_whitespace=True)
-    return doc, len(doc.text) - len(second.text)
+    return doc, text_length(doc) - text_length(second)
 
 
 def _judge(module: PairHeads, states: Tensor, pieces: list[PieceStates], middles: list[int]) -> Tensor:

@@ -26,6 +26,7 @@ from thinc.api import warmup_linear
 from ..adapters import Adapter, check_name
 from ..errors import Errors
 from ..length_prior import LengthPrior, fit_lengths
+from ..metrics import PRF
 from ..models.lora import merge_adapter, read_adapter, train_adapter, write_adapter
 from ..pipeline.sources import configure
 from ..types import Ints1d
@@ -247,7 +248,7 @@ def _train(
             learner.learn()
             watch(((done - 1) * len(learners) + i + 1) * settings.every, n_rounds * settings.every * len(learners))
         latest = Round(done, *_judge(learners, fitted), learners[0].adapter)
-        if _f(latest.counts) > _f(best.counts) + MARGIN:
+        if _best(latest.counts).fscore > _best(best.counts).fscore + MARGIN:
             best = latest
         elif done - best.number >= settings.patience:
             break
@@ -289,7 +290,7 @@ def _judge(learners: list[Learner], fitted: LengthPrior | None) -> tuple[Counts,
     counts = add_counts(learner.judge(None) for learner in learners)
     if fitted is not None:
         with_lengths = add_counts(learner.judge(fitted) for learner in learners)
-        if is_plainly_better(with_lengths[best_choice(with_lengths)], counts[best_choice(counts)]):
+        if is_plainly_better(_best(with_lengths), _best(counts)):
             return with_lengths, fitted
     return counts, None
 
@@ -303,5 +304,5 @@ def _texts(
         yield from augmenter(nlp, make_example(nlp, clean(text, np.asarray(starts))))
 
 
-def _f(counts: Counts) -> float:
-    return counts[best_choice(counts)].fscore
+def _best(counts: Counts) -> PRF:
+    return counts[best_choice(counts)]
