@@ -34,6 +34,13 @@ def text_length(doc: Doc) -> int:
     return last.idx + len(last.text_with_ws)
 
 
+def is_among(values: Ints1d, places: Ints1d) -> np.ndarray:
+    """Whether each value is one of ascending places, (len(values),). (`np.isin` sorts, and takes ten times as long for few.)"""
+    if not len(places):
+        return np.zeros(len(values), dtype=bool)
+    return places[np.minimum(np.searchsorted(places, values), len(places) - 1)] == values
+
+
 def next_text(text: str, offsets: Sequence[int]) -> Ints1d:
     """Move every offset on to the first character at or after it that is not white space.
 
@@ -64,11 +71,11 @@ def reference_doc(tokenizer: Callable[[str], Doc], text: str, starts: Sequence[i
     offsets = next_text(text, starts)
     doc = tokenizer(text)
     token_starts, _ = token_offsets(doc)
-    inside = np.setdiff1d(offsets, token_starts)
+    inside = offsets[~is_among(offsets, token_starts)]
     if len(inside):
         doc = _split_tokens(doc, inside)
         token_starts, _ = token_offsets(doc)
-    set_sent_starts(doc, np.isin(token_starts, offsets))
+    set_sent_starts(doc, is_among(token_starts, offsets))
     return doc
 
 
@@ -117,7 +124,7 @@ def move_to_tokens(doc: Doc, boundaries: Boundaries, *, split: bool | str) -> Bo
     points = code_points(text)
     starts, ends = token_offsets(doc)
     places = starts[~is_space(doc) & ~_goes_on(text, points, starts)]
-    stays = np.isin(boundaries.offsets, places)
+    stays = is_among(boundaries.offsets, places)
     if split:
         owner = np.searchsorted(starts, boundaries.offsets, side="right") - 1
         inside = (boundaries.offsets > starts[owner]) & (boundaries.offsets < ends[owner])
@@ -192,9 +199,11 @@ def is_space(doc: Doc) -> np.ndarray:
 
 
 def split_tokens(doc: Doc, offsets: Ints1d) -> None:
-    """Split, in place, every token that one of the offsets falls inside of."""
+    """Split, in place, every token that one of the offsets, ascending, falls inside of."""
     starts, _ = token_offsets(doc)
-    inside = np.setdiff1d(offsets, starts)
+    inside = offsets[~is_among(offsets, starts)]
+    if not len(inside):
+        return
     owners = np.searchsorted(starts, inside, side="right") - 1
     with doc.retokenize() as retokenizer:
         for index in np.unique(owners).tolist():

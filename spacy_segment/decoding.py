@@ -23,8 +23,9 @@ SHARE, LEAST, MOST, TRUST, USUAL = 0.7, 0.05, 0.6, 0.75, 0.3
 IMPOSSIBLE = -np.inf
 # Log-odds that no model gives.
 LARGEST = 1e4
-# How far `best_thresholds` looks to either side, in units, and the thresholds it compares.
+# How far `best_thresholds` looks to either side, in units, how many units it takes at once, and the thresholds it compares.
 REACH = 256
+BLOCK = 4096
 GRID = np.linspace(0.05, 0.95, 19)
 # How much the end of the text, a boundary for certain, counts beside the units: without it a short text would be cut at the
 # likeliest of its unlikely places. A final mark there tells more: that sentences near it end with one.
@@ -98,19 +99,18 @@ def best_thresholds(logits: Floats1d, certain: float = CERTAIN) -> Floats1d:
     Lipton, Elkan & Naryanaswamy (2014), Optimal thresholding of classifiers to maximize F1 measure, theorem 1.
     """
     probs = np.exp(-np.logaddexp(0, -logits))
-    units = np.arange(len(probs))
-    first, last = np.maximum(units - REACH, 0), np.minimum(units + REACH + 1, len(probs))
-
-    def around(values: np.ndarray) -> np.ndarray:
-        total = np.concatenate([[0.0], np.cumsum(values)])
-        return total[last] - total[first]
-
-    end = np.where(last == len(probs), certain, CERTAIN)
-    expected = end + around(probs)
-    best = np.zeros(len(probs))
-    for threshold in GRID:
-        above = probs > threshold
-        np.maximum(best, 2 * (end + around(probs * above)) / (end + around(above) + expected), out=best)
+    n = len(probs)
+    best = np.zeros(n)
+    for begin in range(0, n, BLOCK):
+        units = np.arange(begin, min(begin + BLOCK, n))
+        first, last = np.maximum(units - REACH, 0), np.minimum(units + REACH + 1, n)
+        near = probs[first[0] : last[-1]]
+        above = near > GRID[:, None]
+        totals = np.cumsum(np.pad(np.concatenate([near[None], near * above, above]), ((0, 0), (1, 0))), axis=1)
+        around = totals[:, last - first[0]] - totals[:, first - first[0]]
+        end = np.where(last == n, certain, CERTAIN)
+        hits, found = end + around[1 : 1 + len(GRID)], end + around[1 + len(GRID) :]
+        best[units] = (2 * hits / (found + end + around[0])).max(axis=0)
     return best / 2
 
 

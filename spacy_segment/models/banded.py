@@ -15,7 +15,7 @@ from .pieces import N_BUCKETS, N_VALUES, Pieces, tokenize, train_vocabulary
 from .shim import VocabularyShim, check_sizes
 from .torch.banded import BandedEncoder as BandedModule
 from .torch.banded import attending
-from .windows import windows
+from .windows import Window, windows
 
 Project = Callable[[Floats2d], Floats2d]
 # Size of a vocabulary that is learned from the first examples because none was given.
@@ -33,7 +33,7 @@ def BandedEncoder(
     lookahead: int = 48,
     lookback: int = 32,
     attention_every: int = 2,
-    window: int = 4096,
+    window: int = 2048,
     dtype: str = "auto",
 ) -> EncoderModel:
     """Small encoder with its own vocabulary, convolutions and banded attention (`models/torch/banded.py`).
@@ -143,18 +143,19 @@ def predict_projected(model: EncoderModel, docs: list[Doc], project: Project) ->
     stack = module.stack
     reach = len(stack.layers) * module.reach
     n_attending = sum(layer.attention is not None for layer in stack.layers)
-    projected = []
-    for window in windows(
+
+    def project_window(window: Window) -> Floats2d:
+        read = slice(window.start, window.stop)
+        states = shim.predict(ArgsKwargs((shim.tensor(features[read]), shim.tensor(segments[read])), {}))
+        return project(model.ops.asarray2f(states[window.inner].float().cpu().numpy()))
+
+    found = windows(
         len(segments),
         size=model.attrs["window"],
         lookback=reach + n_attending * stack.lookback,
         lookahead=reach + n_attending * stack.lookahead,
-    ):
-        read = slice(window.start, window.stop)
-        states = shim.predict(ArgsKwargs((shim.tensor(features[read]), shim.tensor(segments[read])), {}))
-        projected.append(project(model.ops.asarray2f(states[window.inner].float().cpu().numpy())))
-    if not projected:
-        projected = [project(model.ops.alloc2f(0, model.get_dim("nO")))]
+    )
+    projected = shim.map(project_window, found) or [project(model.ops.alloc2f(0, model.get_dim("nO")))]
     flat = model.ops.xp.concatenate(projected)
     return [_piece_states(flat[row], p) for row, p in zip(rows, pieces, strict=True)]
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from spacy.tokens import Doc
 
-from ..align import is_space, move_to_tokens, set_sent_starts, split_tokens, text_length, token_offsets
+from ..align import is_among, is_space, move_to_tokens, set_sent_starts, split_tokens, text_length, token_offsets
 from ..decoding import CERTAIN, MARKED, decode
 from ..length_prior import LengthPrior
 from ..text import TAIL, ends_with_mark, newlines_before
@@ -29,14 +29,14 @@ def annotate(
     offsets = np.unique(np.concatenate([candidates.offsets, [0], must, lines]))
     logits = np.zeros(len(offsets))
     logits[np.searchsorted(offsets, candidates.offsets)] = candidates.logits
-    forbidden = np.isin(offsets, must_not)
+    forbidden = is_among(offsets, must_not)
     starts = decode(
         logits,
         threshold=threshold,
         min_length=settings["min_length"],
         max_length=settings["max_length"],
         lengths=_lengths(doc, offsets, settings),
-        forced=(np.isin(offsets, must) | _follows_newline(doc, offsets, settings["newlines"])) & ~forbidden,
+        forced=(is_among(offsets, must) | _follows_newline(doc, offsets, settings["newlines"])) & ~forbidden,
         forbidden=forbidden,
         prior=prior,
         certain=MARKED if ends_with_mark(doc[-TAIL:].text_with_ws) else CERTAIN,
@@ -44,7 +44,7 @@ def annotate(
     chosen = offsets[starts]
     split_tokens(doc, chosen[1:])
     token_starts, _ = token_offsets(doc)
-    set_sent_starts(doc, np.isin(token_starts, chosen))
+    set_sent_starts(doc, is_among(token_starts, chosen))
     if settings["store_probs"]:
         _store_probs(doc, token_starts, candidates)
 
@@ -79,7 +79,7 @@ def _lengths(doc: Doc, offsets: Ints1d, settings: Settings) -> Ints1d:
 def _store_probs(doc: Doc, token_starts: Ints1d, candidates: Boundaries) -> None:
     """Keep the probability that a sentence starts at each token (1 for the first, 0 where no piece starts) and inside."""
     probs = np.exp(-np.logaddexp(0, -candidates.logits.astype(np.float64)))
-    here = np.isin(candidates.offsets, token_starts)
+    here = is_among(candidates.offsets, token_starts)
     at_tokens = np.zeros(len(token_starts), dtype=np.float32)
     at_tokens[np.searchsorted(token_starts, candidates.offsets[here])] = probs[here]
     at_tokens[0] = 1.0

@@ -122,7 +122,7 @@ class BandedLayer(nn.Module):
         x = x + self.dropout(self.conv(self.conv_norm(x) * keep))
         if self.attention is not None and self.attention_norm is not None:
             x = x + self.dropout(self.attention(self.attention_norm(x), mask))
-        return x + self.dropout(self.outer(F.gelu(self.inner(self.inner_norm(x)), approximate="tanh")))
+        return x + self.dropout(self.outer(F.gelu(self.inner(self.inner_norm(x)))))
 
 
 class BandedStack(nn.Module):

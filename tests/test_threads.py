@@ -1,0 +1,60 @@
+"""Independent parts of a prediction in several threads."""
+
+import threading
+from contextvars import ContextVar
+
+import pytest
+import torch
+
+from spacy_segment.models.threads import in_threads
+
+WORD: ContextVar[str] = ContextVar("word", default="none")
+
+
+@pytest.fixture(autouse=True)
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_results_are_in_order_and_items_run_side_by_side():
+    both_are_here = threading.Barrier(2, timeout=30)
+
+    def double(number):
+        both_are_here.wait()
+        return 2 * number
+
+    assert in_threads(double, iter(range(6))) == [0, 2, 4, 6, 8, 10]
+
+
+def test_a_product_inside_has_one_thread_and_the_number_comes_back():
+    assert in_threads(lambda _: torch.get_num_threads(), range(4)) == [1, 1, 1, 1]
+    assert torch.get_num_threads() == 2
+
+
+def test_an_error_reaches_the_caller_and_the_number_comes_back():
+    with pytest.raises(ZeroDivisionError):
+        in_threads(lambda number: 1 / number, [1, 0, 2])
+    assert torch.get_num_threads() == 2
+
+
+def test_context_variables_are_those_of_the_caller():
+    token = WORD.set("here")
+    try:
+        assert in_threads(lambda _: WORD.get(), range(3)) == ["here"] * 3
+    finally:
+        WORD.reset(token)
+
+
+def test_a_call_inside_of_another_runs_item_by_item():
+    def inner_threads(_):
+        return set(in_threads(lambda _: threading.get_ident(), range(4)))
+
+    assert [len(found) for found in in_threads(inner_threads, range(2))] == [1, 1]
+
+
+def test_one_item_stays_in_the_thread_of_the_caller():
+    assert in_threads(lambda _: threading.get_ident(), [0]) == [threading.get_ident()]
+    assert in_threads(str, []) == []
