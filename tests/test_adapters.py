@@ -57,19 +57,6 @@ def by_name(nlp):
     return found
 
 
-def test_a_weakened_adapter_makes_part_of_the_change(nlp):
-    adapter, start = make_adapter(nlp, 1), make_adapter(nlp, 2)
-    half = adapter.weakened(start, 0.5)
-    np.testing.assert_allclose(
-        half.weights["head.W"], (adapter.weights["head.W"] + start.weights["head.W"]) / 2, rtol=1e-5
-    )
-    for name in adapter.targets:
-        change, whole = (a.weights[f"{name}.b"] @ a.weights[f"{name}.a"] for a in (half, adapter))
-        np.testing.assert_allclose(change, whole / 2, rtol=1e-5)
-    for name, array in adapter.weakened(start, 1.0).weights.items():
-        np.testing.assert_allclose(array, adapter.weights[name], rtol=1e-5, atol=1e-6)
-
-
 def test_off_is_exactly_the_base(nlp, trained):
     expected = logits(trained, JOINED)
     for _ in range(2):

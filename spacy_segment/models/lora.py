@@ -68,15 +68,19 @@ def is_training(model: SentenceModel) -> bool:
     return TRAINING in model.attrs
 
 
-def read_adapter(model: SentenceModel, threshold: float | None) -> Adapter:
-    """RETURNS (Adapter): What the model has learned since `begin_training`."""
+def read_adapter(model: SentenceModel, threshold: float | None, strength: float = 1.0) -> Adapter:
+    """What the model has learned since `begin_training`.
+
+    strength (float): How far the adapter goes from the base, 0, to what was learned, 1.
+    """
     training: Training = model.attrs[TRAINING]
     weights = {}
     for name in training.targets:
-        for end, matrix in zip((".a", ".b"), _low_rank(_shim(model), name), strict=True):
-            weights[name + end] = to_array(matrix)
-    for name in HEAD:
-        weights[f"head.{name}"] = np.array(model.ops.to_numpy(model.layers[1].get_param(name)), dtype=np.float32)
+        a, b = map(to_array, _low_rank(_shim(model), name))
+        weights[f"{name}.a"], weights[f"{name}.b"] = a, strength * b
+    for name, base in training.head.items():
+        learned = np.asarray(model.ops.to_numpy(model.layers[1].get_param(name)))
+        weights[f"head.{name}"] = (base + strength * (learned - base)).astype(np.float32)
     return Adapter(weights, training.scale, threshold, training.base)
 
 

@@ -26,7 +26,6 @@ from thinc.api import warmup_linear
 from ..adapters import Adapter, check_name
 from ..errors import Errors
 from ..length_prior import LengthPrior, fit_lengths
-from ..metrics import PRF
 from ..models.lora import merge_adapter, read_adapter, train_adapter, write_adapter
 from ..pipeline.sources import configure
 from ..types import Ints1d
@@ -35,7 +34,7 @@ from .corruption import CORRUPTIONS, clean
 from .formats import Record, find_files, read_records
 from .optimizer import AdamW
 from .readers import batch_by_bytes, make_shelf, mix
-from .thresholds import Counts, add_counts, best_choice, count_boundaries, counts_at, is_plainly_better
+from .thresholds import Counts, add_counts, best_choice, best_counts, choose_prior, count_boundaries, counts_at
 
 # Boundaries between sentences that the examples must hold. With many, one part is enough to hold out.
 FEWEST, MANY = 4, 200
@@ -87,8 +86,7 @@ class AdaptSettings:
                 )
         if not self.learn_rate > 0:
             raise ValueError(Errors.SEG200.format(name="learn_rate", expected="above 0", value=self.learn_rate))
-        if not 0 < self.strength <= 1:
-            raise ValueError(Errors.SEG200.format(name="strength", expected="above 0, 1 at most", value=self.strength))
+        check_strength(self.strength)
 
 
 @dataclass(frozen=True)
@@ -158,6 +156,12 @@ def merge(nlp: Language, *, component: str = "sentence_segmenter") -> None:
     configure(pipe, nlp, threshold=adapter.threshold, length_prior=lengths)
 
 
+def check_strength(strength: float) -> None:
+    """RAISES (ValueError): SEG200 if an adapter could not go so far."""
+    if not 0 < strength <= 1:
+        raise ValueError(Errors.SEG200.format(name="strength", expected="above 0, 1 at most", value=strength))
+
+
 def read_examples(examples: str | Path | list[str] | list[Record]) -> list[Record]:
     """Read documents with gold sentences.
 
@@ -209,7 +213,7 @@ class Learner:
         rng = np.random.default_rng(settings.seed)
         self.pipe = pipe
         self.settings = settings
-        self.start = self.learned = self.adapter = read_adapter(pipe.model, pipe.cfg["threshold"])
+        self.learned = self.adapter = read_adapter(pipe.model, pipe.cfg["threshold"])
         self.optimizer = AdamW(warmup_linear(settings.learn_rate, WARM_UP, 10**9), L2=0.0)
         self.batches = batch_by_bytes(settings.batch_bytes)(_texts(nlp, records, settings, rng))
         self.held_out = [
@@ -224,8 +228,9 @@ class Learner:
         for batch in islice(self.batches, self.settings.every):
             self.pipe.update(batch, drop=self.settings.dropout, sgd=self.optimizer)
             self.optimizer.step_schedules()
-        self.learned = read_adapter(self.pipe.model, self.pipe.cfg["threshold"])
-        self.adapter = self.learned.weakened(self.start, self.settings.strength)
+        threshold = self.pipe.cfg["threshold"]
+        self.learned = read_adapter(self.pipe.model, threshold)
+        self.adapter = read_adapter(self.pipe.model, threshold, self.settings.strength)
 
     def judge(self, prior: LengthPrior | None) -> Counts:
         """Right and wrong boundaries in the held-out documents."""
@@ -248,7 +253,7 @@ def _train(
             learner.learn()
             watch(((done - 1) * len(learners) + i + 1) * settings.every, n_rounds * settings.every * len(learners))
         latest = Round(done, *_judge(learners, fitted), learners[0].adapter)
-        if _best(latest.counts).fscore > _best(best.counts).fscore + MARGIN:
+        if best_counts(latest.counts).fscore > best_counts(best.counts).fscore + MARGIN:
             best = latest
         elif done - best.number >= settings.patience:
             break
@@ -287,12 +292,7 @@ def _make_learners(nlp: Language, pipe: Any, records: list[Record], settings: Ad
 
 def _judge(learners: list[Learner], fitted: LengthPrior | None) -> tuple[Counts, LengthPrior | None]:
     """RETURNS (tuple): Counts of the held-out parts, and the lengths if they plainly help."""
-    counts = add_counts(learner.judge(None) for learner in learners)
-    if fitted is not None:
-        with_lengths = add_counts(learner.judge(fitted) for learner in learners)
-        if is_plainly_better(_best(with_lengths), _best(counts)):
-            return with_lengths, fitted
-    return counts, None
+    return choose_prior(lambda prior: add_counts(learner.judge(prior) for learner in learners), fitted)
 
 
 def _texts(
@@ -302,7 +302,3 @@ def _texts(
     augmenter = corruption_mix(dict.fromkeys(settings.conditions, 1.0), seed=settings.seed)
     for _, text, starts in mix([make_shelf("examples", records)], list(settings.lengths), 0.05, rng):
         yield from augmenter(nlp, make_example(nlp, clean(text, np.asarray(starts))))
-
-
-def _best(counts: Counts) -> PRF:
-    return counts[best_choice(counts)]

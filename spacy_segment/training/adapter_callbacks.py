@@ -17,11 +17,11 @@ from ..adapters import check_name
 from ..align import sent_start_offsets
 from ..errors import Errors
 from ..length_prior import LengthPrior, fit_lengths
-from ..models.lora import begin_training, end_training, is_training, read_adapter
-from .adapt import merge, sentence_lengths
+from ..models.lora import begin_training, end_training, is_training, read_adapter, write_adapter
+from .adapt import check_strength, merge, sentence_lengths
 from .augmenters import conditions as under_conditions
 from .readers import SentenceCorpus
-from .thresholds import add_counts, best_choice, count_boundaries
+from .thresholds import add_counts, best_choice, choose_prior, count_boundaries
 
 Callback = Callable[[Language], Language]
 
@@ -46,15 +46,18 @@ def save_adapter(
     name: str = "adapted",
     conditions: list[str] | None = None,
     merged: bool = False,
+    strength: float = 0.5,
     component: str = "sentence_segmenter",
 ) -> Callback:
     """For `[training.before_to_disk]`: save the adapter under a name, switched on, with the threshold that is best on dev files.
 
     path (str or list of str): The dev files; conditions (list of str or None): of their texts, None for all.
     merged (bool): Make it part of the weights instead.
+    strength (float): How far it goes from the base, 0, to what was learned, 1, see `adapt.AdaptSettings`.
     RAISES (ValueError): SEG200 for a name that a file could not have; SEG433 when it is called without `new_adapter`.
     """
     check_name(name)
+    check_strength(strength)
     corpus = SentenceCorpus(path, under_conditions(conditions))
 
     def save(nlp: Language) -> Language:
@@ -62,8 +65,10 @@ def save_adapter(
             raise ValueError(Errors.SEG433.format(name=component))
         saved = _copy(nlp)
         pipe = saved.get_pipe(component)
+        adapter = read_adapter(pipe.model, None, strength)
+        write_adapter(pipe.model, adapter)
         threshold, prior = _best_decoding(pipe, list(corpus(saved)))
-        adapter = replace(read_adapter(pipe.model, threshold), lengths=prior)
+        adapter = replace(adapter, threshold=threshold, lengths=prior)
         end_training(pipe.model)
         pipe.add_adapter(name, adapter)
         pipe.set_adapter(name)
@@ -75,16 +80,13 @@ def save_adapter(
 
 
 def _best_decoding(pipe: Any, examples: list[Example]) -> tuple[float | None, LengthPrior | None]:
-    """The best threshold on dev files, and what the lengths of their sentences say if that helps."""
+    """The best threshold on dev files, and what the lengths of their sentences say if that plainly helps."""
     texts = [(example.reference.text, sent_start_offsets(example.reference).tolist()) for example in examples]
     fitted = fit_lengths(np.concatenate([sentence_lengths(text, starts) for text, starts in texts if starts]))
-    found = []
-    for prior in (None,) if fitted is None else (None, fitted):
-        counts = add_counts(count_boundaries(pipe, example, prior) for example in examples)
-        threshold = best_choice(counts)
-        found.append((counts[threshold].fscore, threshold, prior))
-    _, threshold, prior = max(found, key=lambda one: one[0])
-    return threshold, prior
+    counts, prior = choose_prior(
+        lambda prior: add_counts(count_boundaries(pipe, example, prior) for example in examples), fitted
+    )
+    return best_choice(counts), prior
 
 
 def _copy(nlp: Language) -> Language:

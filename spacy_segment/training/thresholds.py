@@ -1,6 +1,6 @@
 """Counts of right and wrong boundaries at many thresholds, in one prediction."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 from spacy.training import Example
@@ -60,6 +60,23 @@ def best_choice(counts: Counts) -> float | None:
     """The threshold of best F1 if it is plainly better than the one that promises the best F1, else None, which suits every text."""
     threshold = best_threshold(counts)
     return threshold if is_plainly_better(counts[threshold], counts[None]) else None
+
+
+def best_counts(counts: Counts) -> PRF:
+    """RETURNS (PRF): Counts at the best choice."""
+    return counts[best_choice(counts)]
+
+
+def choose_prior(
+    judge: Callable[[LengthPrior | None], Counts], prior: LengthPrior | None
+) -> tuple[Counts, LengthPrior | None]:
+    """Judge without and with a prior of lengths. RETURNS (tuple): The counts, and the prior if it plainly helps."""
+    counts = judge(None)
+    if prior is not None:
+        with_prior = judge(prior)
+        if is_plainly_better(best_counts(with_prior), best_counts(counts)):
+            return with_prior, prior
+    return counts, None
 
 
 def is_plainly_better(one: PRF, other: PRF) -> bool:
