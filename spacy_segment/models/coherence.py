@@ -56,7 +56,7 @@ def Coherence(
 ) -> TopicModel:
     """Topic model over a whole document of any length, at linear cost.
 
-    span (int): Units seen to either side in each layer.
+    n_layers (int): Layers over the vectors of units, 0 for none; span (int): units seen to either side in each.
     lama_heads (int): Heads of LAMA pooling, 0 for the mean.
     n_opening (int): First pieces of a unit read in order; lead_width (int): numbers read of each.
     weights (dict or None): Parts of the objective that are not to count as `WEIGHTS` says: "boundary", "any_level",
@@ -73,7 +73,8 @@ def Coherence(
 
     Shape: list of Docs with sentence starts -> list of TopicLogits
     """
-    check_sizes(n_layers=n_layers, n_heads=n_heads, conv_width=conv_width, span=span)
+    check_sizes(n_heads=n_heads, conv_width=conv_width, span=span)
+    check_sizes(least=0, n_layers=n_layers)
     settings = dict(
         width=width,
         n_layers=n_layers,

@@ -196,14 +196,16 @@ class VocabularyShim(TorchShim):
         check_vocabulary(Tokenizer.from_str(meta["tokenizer"]), meta["n_known"])
 
 
-def check_sizes(**sizes: int) -> None:
+def check_sizes(least: int = 1, **sizes: int) -> None:
     """Sizes of an architecture may come from a file: of a million layers each alone would be small.
 
-    RAISES (ValueError): SEG200 for the first that is not a whole number from 1 to LARGEST.
+    RAISES (ValueError): SEG200 for the first that is not a whole number from `least` to LARGEST.
     """
     for name, value in sizes.items():
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= LARGEST:
-            raise ValueError(Errors.SEG200.format(name=name, expected=f"a number from 1 to {LARGEST}", value=value))
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST:
+            raise ValueError(
+                Errors.SEG200.format(name=name, expected=f"a number from {least} to {LARGEST}", value=value)
+            )
 
 
 def check_vocabulary(tokenizer: Tokenizer, n_pieces: int) -> None:
