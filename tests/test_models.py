@@ -103,7 +103,7 @@ def test_no_piece_sees_further_than_the_lookahead(lookahead):
     model = make_model(lookahead=lookahead)
     first, second = ("the cat " * 30 + tail for tail in ("ran away " * 20, "sat it " * 20))
     a, b = model.predict([NLP.make_doc(first), NLP.make_doc(second)])
-    changed = np.flatnonzero(np.abs(a.states[:60, 0] - b.states[:60, 0]) > 1e-6)
+    changed = np.flatnonzero(np.abs(a.states[:60, 0] - b.states[:60, 0]) > 1e-5)  # rounding depends on the place
     assert changed.min() >= 60 - lookahead
     assert changed.min() < 60
 

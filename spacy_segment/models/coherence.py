@@ -18,14 +18,14 @@ from torch import Tensor
 from ..topics import find_units
 from ..types import Bools1d, EncoderModel, Floats2d, Ints1d, PieceStates, TopicGold, TopicLogits, TopicModel
 from . import serialize
-from .documents import N_CHANGES, Part, Run, change_inputs, flatten, hide, make_part, places_of, select, unit_means
+from .documents import N_CHANGES, Part, Run, change_inputs, flatten, hide, make_part, places_of, select
 from .labels import get_labels, init, set_labels, topic_shim
 from .shim import TorchShim, check_sizes
 from .similarity import NEVER
 from .torch.coherence import Coherence as CoherenceModule
 from .torch.objectives import IGNORE, boundary_loss, contrastive_loss, disarray
 from .torch.units import run_means
-from .units import N_VALUES, begin_encode, blocks, finish_loss, owners, surface_features
+from .units import N_VALUES, begin_encode, blocks, finish_loss, owners, surface_features, unit_means
 from .weights import pretrained_path
 
 # How much every part of the objective counts; 0 switches it off.

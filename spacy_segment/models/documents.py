@@ -65,14 +65,6 @@ def change_inputs(means: Floats2d, places: Bools1d) -> Floats2d:
     return np.concatenate(columns, axis=1).astype(np.float32)
 
 
-def unit_means(pieces: PieceStates, starts: Ints1d) -> Floats2d:
-    """Mean state of the pieces of every unit: (n_units, hidden_width)."""
-    of = owners(pieces, starts)
-    total = np.zeros((len(starts), pieces.states.shape[1]), dtype=np.float32)
-    np.add.at(total, of, pieces.states)
-    return total / np.maximum(np.bincount(of, minlength=len(starts)), 1)[:, None]
-
-
 def make_part(
     units: Units,
     places: Bools1d,

@@ -9,7 +9,7 @@ from thinc.api import Model
 
 from ..topics import Units, find_units, topic_places
 from ..types import EncoderModel, Floats1d, Floats2d, TopicLogits, TopicModel
-from .units import blocks, owners
+from .units import blocks, owners, unit_means
 
 # Log-odds of a place at which no topic starts: far below any threshold, but finite.
 NEVER = -20.0
@@ -83,11 +83,8 @@ def unit_vectors(encoder: EncoderModel, doc: Doc, units: Units, *, growth: float
     parts, counts = [], []
     for block, _, starts in blocks(doc, units):
         pieces = encoder.predict([block])[0]
-        of = owners(pieces, starts)
-        total = np.zeros((len(starts), pieces.states.shape[1]), dtype=np.float32)
-        np.add.at(total, of, pieces.states)
-        parts.append(total)
-        counts.append(np.bincount(of, minlength=len(starts)))
+        parts.append(unit_means(pieces, starts))
+        counts.append(np.bincount(owners(pieces, starts), minlength=len(starts)))
     vectors = directions(np.concatenate(parts))
     lengths = np.maximum(np.concatenate(counts), 1.0) ** growth
     return vectors * (lengths / np.sqrt(np.square(lengths).mean()))[:, None]

@@ -1,4 +1,4 @@
-"""What topic models make of units: blocks of a long Doc, Docs of single units, owners of pieces, surface features."""
+"""What topic models make of units: blocks of a long Doc, Docs of single units, owners of pieces, means, surface features."""
 
 from collections.abc import Callable, Iterator
 from typing import cast
@@ -10,8 +10,9 @@ from torch import Tensor
 
 from ..align import text_length
 from ..topics import Units
-from ..types import EncoderModel, Ints1d, Ints2d, PieceStates
+from ..types import EncoderModel, Floats2d, Ints1d, Ints2d, PieceStates
 from .shim import TorchShim, check_sizes
+from .torch.units import run_means
 
 # Values of the surface features of a unit; 0 always means "not told". What stands before it: nothing or a space, a
 # newline, a blank line; its length in pieces, in steps of a third of a doubling.
@@ -89,6 +90,11 @@ def finish_loss(
 def owners(pieces: PieceStates, starts: Ints1d) -> Ints1d:
     """The unit of every piece, (n_pieces,). starts (Ints1d): (n_units,), the first of them not after the first piece."""
     return np.maximum(np.searchsorted(starts, pieces.starts, side="right") - 1, 0)
+
+
+def unit_means(pieces: PieceStates, starts: Ints1d) -> Floats2d:
+    """Mean state of the pieces of every unit: (n_units, hidden_width)."""
+    return run_means(torch.as_tensor(pieces.states), torch.as_tensor(owners(pieces, starts)), len(starts)).numpy()
 
 
 def surface_features(units: Units, n_pieces: Ints1d) -> Ints2d:
