@@ -1,6 +1,7 @@
 """Independent parts of a prediction in several threads."""
 
 import threading
+import time
 from contextvars import ContextVar
 
 import pytest
@@ -37,6 +38,21 @@ def test_a_product_inside_has_one_thread_and_the_number_comes_back():
 def test_an_error_reaches_the_caller_and_the_number_comes_back():
     with pytest.raises(ZeroDivisionError):
         in_threads(lambda number: 1 / number, [1, 0, 2])
+    assert torch.get_num_threads() == 2
+
+
+def test_whoever_breaks_off_does_not_wait_for_all():
+    done = []
+
+    def slow(number):
+        if number == 0:
+            raise KeyboardInterrupt
+        time.sleep(0.01)
+        done.append(number)
+
+    with pytest.raises(KeyboardInterrupt):
+        in_threads(slow, range(1000))
+    assert len(done) < 100
     assert torch.get_num_threads() == 2
 
 

@@ -28,10 +28,12 @@ def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> lis
     n_threads = torch.get_num_threads()
     if min(n_threads, len(items)) < 2 or not _one_caller.acquire(blocking=False):
         return [function(item) for item in items]
+    pool = ThreadPoolExecutor(min(n_threads, MOST_THREADS))
     try:
         torch.set_num_threads(1)
-        with ThreadPoolExecutor(min(n_threads, MOST_THREADS)) as pool:
-            return [future.result() for future in [pool.submit(copy_context().run, function, item) for item in items]]
+        futures = [pool.submit(copy_context().run, function, item) for item in items]
+        return [future.result() for future in futures]
     finally:
+        pool.shutdown(cancel_futures=True)  # whoever breaks off waits for the items that run, not for all
         torch.set_num_threads(n_threads)
         _one_caller.release()
