@@ -4,7 +4,9 @@ import threading
 import time
 from contextvars import ContextVar
 
+import numpy as np
 import pytest
+import spacy
 import torch
 
 from spacy_segment.models.threads import in_threads
@@ -69,6 +71,20 @@ def test_a_call_inside_of_another_runs_item_by_item():
         return set(in_threads(lambda _: threading.get_ident(), range(4)))
 
     assert [len(found) for found in in_threads(inner_threads, range(2))] == [1, 1]
+
+
+def test_a_long_text_has_the_same_logits_with_one_thread_and_with_two():
+    nlp = spacy.blank("en")
+    pipe = nlp.add_pipe("sentence_segmenter")
+    docs = [
+        nlp.make_doc(" ".join(f"Number {i} went home. then it rained" for i in range(2000))),
+        nlp.make_doc("One. Two."),
+    ]
+    two = pipe.predict(docs)
+    torch.set_num_threads(1)
+    for a, b in zip(two, pipe.predict(docs), strict=True):
+        np.testing.assert_array_equal(a.offsets, b.offsets)
+        np.testing.assert_allclose(a.logits, b.logits, atol=1e-5)
 
 
 def test_one_item_stays_in_the_thread_of_the_caller():
