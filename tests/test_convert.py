@@ -10,7 +10,7 @@ from small_corpus import write_corpus
 from spacy.tokens import DocBin
 
 from spacy_segment.scorers import CONDITION, CORPUS
-from spacy_segment.training.convert import convert_sentences, convert_topics, corrupt, label, split_of
+from spacy_segment.training.convert import convert_sentences, convert_topics, corrupt, split_of
 from spacy_segment.training.formats import read_records
 from spacy_segment.training.topic_formats import read_topics
 
@@ -75,27 +75,6 @@ def test_corrupt_writes_every_condition(corpus):
     assert {doc.user_data[CORPUS] for doc in docs} == {"letters/en_two"}
     assert {doc.user_data[CONDITION] for doc in docs} == {"corrupted"}
     assert all(doc.has_annotation("SENT_START") for doc in docs)
-
-
-def test_running_text_is_labelled_by_a_model_and_the_same_again(corpus):
-    nlp = spacy.blank("xx")
-    nlp.add_pipe("sentencizer")
-    source = str(corpus / "data" / "topics")
-    for folder in ("a", "b"):
-        assert label(nlp, source, corpus / folder, limit=200) == 2
-    path = min((corpus / "a").glob("*.train.jsonl.gz"))
-    assert path.read_bytes() == (corpus / "b" / path.name).read_bytes()
-    records = list(read_records(path))
-    assert 0 < sum(len(record.text) for record in records[:-1]) < 200 <= sum(len(record.text) for record in records)
-    texts = {record.text for file in (corpus / "data" / "topics").rglob("*train*") for record in read_topics(file)}
-    for record in records:
-        assert record.text in texts
-        assert len(record.starts) == len(list(nlp(record.text).sents))
-
-
-def test_running_text_without_a_train_file(corpus):
-    with pytest.raises(ValueError, match="SEG112"):
-        label(spacy.blank("xx"), str(corpus / "data" / "topics" / "*" / "dev*"), corpus / "out", limit=1)
 
 
 def test_split_of(tmp_path):

@@ -8,9 +8,8 @@ from spacy.cli._util import app
 from wasabi import msg
 
 from ..training.assets import verify
-from ..training.convert import convert_sentences, convert_topics, corrupt, label
+from ..training.convert import convert_sentences, convert_topics, corrupt
 from .reporting import reported
-from .segment import load_pipeline
 
 data_app = typer.Typer(help="Check gold data, convert and corrupt it", no_args_is_help=True)
 app.add_typer(data_app, name="segment-data")
@@ -40,17 +39,6 @@ def corrupt_cli(
 ) -> None:
     """Sentences -> CONDITION/FOLDER/NAME.spacy for clean, flat and corrupted text, which `spacy evaluate` reads."""
     _run(lambda: corrupt(source, output, limit), output)
-
-
-@data_app.command("label")
-def label_cli(
-    source: str = typer.Argument(..., help="Folder (or pattern) of topic files with 'train' in their names"),
-    output: Path = OUTPUT,
-    model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded model if left out"),
-    limit: int = typer.Option(1_200_000, help="Characters of every corpus, about"),
-) -> None:
-    """Running text with the sentences that a model finds -> CORPUS.train.jsonl.gz, for self-training."""
-    _run(lambda: label(load_pipeline(model, "xx", {}), source, output, limit), output)
 
 
 @data_app.command("verify")

@@ -9,16 +9,14 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import spacy
-from spacy.language import Language
 from spacy.tokens import DocBin
 
-from ..align import reference_doc, sent_start_offsets
+from ..align import reference_doc
 from ..errors import Errors
 from ..files import write_atomically
 from ..scorers import CONDITION, CORPUS
@@ -28,8 +26,6 @@ from .readers import corpus_name, limited
 from .topic_formats import TopicRecord, read_topics
 from .topic_readers import SUFFIXES
 
-# Characters of a document that `label` takes at most.
-LONGEST = 60_000
 SPLIT = re.compile(r"(?:^|[.-])(train|dev|test)(?=\.)")
 
 
@@ -89,36 +85,6 @@ def corrupt(source: str | list[str], output: Path, limit: int = 0) -> int:
             write_atomically(output / condition / f"{corpus}.spacy", docs.to_bytes())
             n += 1
     return n
-
-
-def label(nlp: Language, source: str, output: Path, limit: int, seed: int = 0) -> int:
-    """Write CORPUS.train.jsonl.gz for every folder of topic files that are named "train": running text, with the sentences that a
-    pipeline finds, to train the next one on.
-
-    limit (int): Characters of every corpus (about), in documents drawn at random.
-    RETURNS (int): Number of files.
-    RAISES (ValueError): SEG110, SEG141; SEG112 if no file names its split.
-    """
-    groups: dict[str, list[Path]] = defaultdict(list)
-    for path in find_files(source, SUFFIXES):
-        if split_of(path) == "train":
-            groups[path.parent.name].append(path)
-    if not groups:
-        raise ValueError(Errors.SEG112.format(path=source))
-    for corpus, paths in groups.items():
-        records = [record for path in paths for record in read_topics(path) if record.text.strip()]
-        chosen, size = [], 0
-        for i in np.random.default_rng(seed).permutation(len(records)).tolist():
-            if size < limit:
-                chosen.append(replace(records[i], text=records[i].text[:LONGEST]))
-                size += len(chosen[-1].text)
-        docs = nlp.pipe([record.text for record in chosen])
-        labelled = (
-            Record(record.text, sent_start_offsets(doc).tolist(), record.id, nlp.lang)
-            for record, doc in zip(chosen, docs, strict=True)
-        )
-        _write_lines(output / f"{corpus}.train.jsonl.gz", map(_sentences, labelled))
-    return len(groups)
 
 
 def split_of(path: Path) -> str | None:
