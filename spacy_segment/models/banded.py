@@ -43,7 +43,8 @@ def BandedEncoder(
     lookback (int): Pieces seen to the left per attention layer.
     attention_every (int): Every so many layers attend, counted from the last.
     window (int): Pieces computed at once; texts are packed into it without padding.
-    dtype (str): "auto", "float32" or "bfloat16", see `shim.TorchShim`.
+    dtype (str): "auto", "float32", "bfloat16" or "int8", see `shim.TorchShim`. With "int8" a text may get other boundaries beside
+        other texts: the range of the inputs is that of a window.
     RAISES (ValueError): SEG200.
     """
     check_sizes(
