@@ -113,6 +113,7 @@ def init(model: EncoderModel, X: list[Doc] | None = None, Y: None = None) -> Non
 def forward(
     model: EncoderModel, docs: list[Doc], is_train: bool
 ) -> tuple[list[PieceStates], Callable[[list[PieceStates]], list[Doc]]]:
+    """Encode all texts in one run, with gradients in training; else window by window, see `predict_projected`."""
     if not is_train:
         return predict_projected(model, docs, lambda states: states), lambda d_states: docs
     shim = cast(VocabularyShim, model.shims[0])

@@ -50,6 +50,7 @@ def ChangePoint(
 
 
 def forward(model: TopicModel, docs: list[Doc], is_train: bool) -> tuple[list[TopicLogits], Callable]:
+    """Predict: there is nothing to train."""
     results = []
     for doc in docs:
         units = find_units(doc, model.attrs["units"])

@@ -136,7 +136,7 @@ def _predict(model: TopicModel, doc: Doc) -> TopicLogits:
             raws.append(run_means(states, of, size))
         counts.append(np.bincount(unit_of, minlength=size))
         inside = units.starts[(reader >= rows.start) & (reader < rows.stop)]
-        means.append(unit_means(pieces, inside - inside[0] + starts[0]))
+        means.append(unit_means(pieces, owners(pieces, inside - inside[0] + starts[0]), len(inside)))
     features = surface_features(read, np.concatenate(counts))
     changes = _changes(model, np.concatenate(means), places)[places]
     columns = (features, changes, np.zeros(len(features), dtype=np.int64))
@@ -192,13 +192,13 @@ def _part(
 
 def _known_changes(model: TopicModel, text: str, starts: Ints1d, pieces: PieceStates, places: Bools1d) -> Floats2d:
     """Change points of a document, found once where the vectors stay as they are."""
-    if model.layers[0].attrs.get("trainable", True):
-        return _changes(model, unit_means(pieces, starts), places)
+    stays = not model.layers[0].attrs.get("trainable", True)
     memo, key = topic_shim(model).memo, f"{int(places.sum())} {text}"
-    known = memo.get(key)
+    known = memo.get(key) if stays else None
     if known is None:
-        known = _changes(model, unit_means(pieces, starts), places)
-        memo.put(key, known, size=known.size)
+        known = _changes(model, unit_means(pieces, owners(pieces, starts), len(starts)), places)
+        if stays:
+            memo.put(key, known, size=known.size)
     return known
 
 

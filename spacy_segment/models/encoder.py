@@ -158,6 +158,7 @@ def pretrained_head(model: EncoderModel) -> tuple[Floats2d, Floats1d] | None:
 def forward(
     model: EncoderModel, docs: list[Doc], is_train: bool
 ) -> tuple[list[PieceStates], Callable[[list[PieceStates]], list[Doc]]]:
+    """Encode window by window, with gradients in training; else see `predict_projected`."""
     if not is_train:
         return predict_projected(model, docs, lambda states: states), lambda d_states: docs
     shim = _shim(model)

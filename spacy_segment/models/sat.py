@@ -40,6 +40,7 @@ def SaT(encoder: EncoderModel, *, n_marks: int = 0, pretrained: str | None = Non
 def forward(
     model: SentenceModel, docs: list[Doc], is_train: bool
 ) -> tuple[list[PieceStates], Callable[[list[Floats2d]], list[Doc]]]:
+    """Logits of all pieces: of a boundary after each, and in training of the mark that stood there."""
     encoder, head = model.layers
     if not head.has_param("W") and "pretrained_head" in encoder.attrs:
         init(model)

@@ -58,6 +58,7 @@ def _model(name: str, encoder: EncoderModel, score: Callable[[Floats2d], Floats1
 
 
 def forward(model: TopicModel, docs: list[Doc], is_train: bool) -> tuple[list[TopicLogits], Callable]:
+    """Predict: there is nothing to train."""
     results = []
     for doc in docs:
         units = find_units(doc, model.attrs["units"])
@@ -83,8 +84,9 @@ def unit_vectors(encoder: EncoderModel, doc: Doc, units: Units, *, growth: float
     parts, counts = [], []
     for block, _, starts in blocks(doc, units):
         pieces = encoder.predict([block])[0]
-        parts.append(unit_means(pieces, starts))
-        counts.append(np.bincount(owners(pieces, starts), minlength=len(starts)))
+        unit_of = owners(pieces, starts)
+        parts.append(unit_means(pieces, unit_of, len(starts)))
+        counts.append(np.bincount(unit_of, minlength=len(starts)))
     vectors = directions(np.concatenate(parts))
     lengths = np.maximum(np.concatenate(counts), 1.0) ** growth
     return vectors * (lengths / np.sqrt(np.square(lengths).mean()))[:, None]

@@ -58,6 +58,7 @@ def init(model: EncoderModel, X: list[Doc] | None = None, Y: None = None) -> Non
 def forward(
     model: EncoderModel, docs: list[Doc], is_train: bool
 ) -> tuple[list[PieceStates], Callable[[list[PieceStates]], list[Doc]]]:
+    """Look up the vectors of all pieces; their gradient goes to the table."""
     shim = _shim(model)
     weight = shim.module.embed.weight
     pieces = [_pieces(shim, doc.text, remember=is_train) for doc in docs]

@@ -22,6 +22,7 @@ def Tok2VecEncoder(tok2vec: Model[list[Doc], list[Floats2d]]) -> EncoderModel:
 def forward(
     model: EncoderModel, docs: list[Doc], is_train: bool
 ) -> tuple[list[PieceStates], Callable[[list[PieceStates]], list[Doc]]]:
+    """States of all tokens that are not white space: these are the pieces."""
     vectors, backprop_tok2vec = model.layers[0](docs, is_train)
     keep = [model.ops.asarray(~is_space(doc)) for doc in docs]
     offsets = [token_offsets(doc) for doc in docs]

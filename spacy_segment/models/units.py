@@ -92,9 +92,9 @@ def owners(pieces: PieceStates, starts: Ints1d) -> Ints1d:
     return np.maximum(np.searchsorted(starts, pieces.starts, side="right") - 1, 0)
 
 
-def unit_means(pieces: PieceStates, starts: Ints1d) -> Floats2d:
-    """Mean state of the pieces of every unit: (n_units, hidden_width)."""
-    return run_means(torch.as_tensor(pieces.states), torch.as_tensor(owners(pieces, starts)), len(starts)).numpy()
+def unit_means(pieces: PieceStates, unit_of: Ints1d, n_units: int) -> Floats2d:
+    """Mean state of the pieces of every unit, (n_units, hidden_width). unit_of (Ints1d): (n_pieces,), see `owners`."""
+    return run_means(torch.as_tensor(pieces.states), torch.as_tensor(unit_of), n_units).numpy()
 
 
 def surface_features(units: Units, n_pieces: Ints1d) -> Ints2d:
