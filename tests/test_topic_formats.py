@@ -80,6 +80,24 @@ def test_corpora(tmp_path):
     assert len(joined.reference.spans["topics"]) == 4
 
 
+def test_the_first_documents_of_a_corpus(tmp_path):
+    records = [{**RECORD, "id": str(i), "text": RECORD["text"].replace("Bake", f"Bake {i}")} for i in range(3)]
+    for record in records:
+        record["sections"] = [
+            {**s, "start": s["start"] and s["start"] + 2, "end": s["end"] + 2} for s in RECORD["sections"]
+        ]
+    path = write(tmp_path / "a.jsonl", "\n".join(map(json.dumps, records)))
+
+    def seen(max_chars):
+        stream = MixedTopics(str(path), max_units=0, join=0.0, max_chars=max_chars)(spacy.blank("en"))
+        return {next(stream).text for _ in range(50)}
+
+    texts = [record["text"] for record in records]
+    assert seen(1) == set(texts[:1])
+    assert seen(len(texts[0]) + 1) == set(texts[:2])
+    assert seen(0) == set(texts)
+
+
 CNXML = """<document xmlns="http://cnx.rice.edu/cnxml"><title>Bread</title><content>
 <para>Bread is <term>old</term> (<link target-id="f"/>).</para><figure><caption>A loaf.</caption></figure>
 <section><title>Dough</title><para>Mix it<footnote>By hand.</footnote> well.</para>

@@ -106,10 +106,13 @@ def _kind(config: Any, limits: dict[str, Any]) -> str:
     return "unlimited" if limits["lookahead"] is None else "base"
 
 
-def build_encoder(meta: dict[str, Any], *, lookahead: int | str | None) -> LimitedLookahead:
+def build_encoder(
+    meta: dict[str, Any], *, lookahead: int | str | None, n_values: tuple[int, ...] = ()
+) -> LimitedLookahead:
     """An encoder with fresh weights.
 
     lookahead (int, None or "auto"): Pieces seen to the right in all; "auto" for what the checkpoint says, or LOOKAHEAD.
+    n_values (tuple of int): See `LimitedLookahead`.
     """
     import transformers
     from transformers import AutoModel
@@ -125,6 +128,7 @@ def build_encoder(meta: dict[str, Any], *, lookahead: int | str | None) -> Limit
         encoder.float(),
         lookahead=lookahead_per_layer(meta["config"], lookahead),
         four_dimensional=int(transformers.__version__.split(".")[0]) >= 5,
+        n_values=n_values,
     )
 
 

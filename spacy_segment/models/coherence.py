@@ -15,11 +15,12 @@ from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model
 from torch import Tensor
 
-from ..topics import find_units
+from ..topics import Units, find_units
 from ..types import Bools1d, EncoderModel, Floats2d, Ints1d, PieceStates, TopicGold, TopicLogits, TopicModel
 from . import serialize
 from .documents import N_CHANGES, Part, Run, change_inputs, flatten, hide, make_part, places_of, select
 from .labels import get_labels, init, set_labels, topic_shim
+from .second import begin_unit_vectors, unit_vectors
 from .shim import TorchShim, check_sizes
 from .similarity import NEVER
 from .torch.coherence import Coherence as CoherenceModule
@@ -34,6 +35,7 @@ WEIGHTS = {"boundary": 1.0, "any_level": 0.3, "labels": 0.2, "disarrayed": 0.5, 
 
 def Coherence(
     encoder: EncoderModel,
+    unit_encoder: EncoderModel | None = None,
     *,
     width: int = 160,
     n_layers: int = 2,
@@ -56,6 +58,7 @@ def Coherence(
 ) -> TopicModel:
     """Topic model over a whole document of any length, at linear cost.
 
+    unit_encoder (Model or None): Reads every unit by itself, for a second vector of it.
     n_layers (int): Layers over the vectors of units, 0 for none; span (int): units seen to either side in each.
     lama_heads (int): Heads of LAMA pooling, 0 for the mean.
     n_opening (int): First pieces of a unit read in order; lead_width (int): numbers read of each.
@@ -68,7 +71,7 @@ def Coherence(
     paragraphs (bool): Whether topics start at paragraphs alone, in documents that have them: the units that are read.
     change_points (bool): Whether every unit is told the log-odds of `ChangePoint` on the same vectors, which weigh the
         document as a whole.
-    pretrained (str or None): Name of weights inside the package to start from.
+    pretrained (str or None): Name of weights inside the package to start from; a unit encoder is none of them.
     RAISES (ValueError): SEG201, SEG301.
 
     Shape: list of Docs with sentence starts -> list of TopicLogits
@@ -89,7 +92,7 @@ def Coherence(
         "coherence",
         forward,
         init=init,
-        layers=[encoder],
+        layers=[encoder] if unit_encoder is None else [encoder, unit_encoder],
         shims=[TorchShim(partial(_build, settings=settings), dtype=dtype)],
         attrs={
             "units": "sentences",
@@ -139,12 +142,23 @@ def _predict(model: TopicModel, doc: Doc) -> TopicLogits:
         means.append(unit_means(pieces, owners(pieces, inside - inside[0] + starts[0]), len(inside)))
     features = surface_features(read, np.concatenate(counts))
     changes = _changes(model, np.concatenate(means), places)[places]
+    second = run_means(shim.tensor(_second(model, doc, units)), shim.tensor(reader), len(read.starts))
     columns = (features, changes, np.zeros(len(features), dtype=np.int64))
-    inputs = (torch.cat(vectors), torch.cat(raws), *map(shim.tensor, columns))
+    inputs = (torch.cat(vectors), second, torch.cat(raws), *map(shim.tensor, columns))
     boundary, labels = (x.float().cpu().numpy() for x in shim.predict(ArgsKwargs(inputs, {})))
     everywhere = np.full((n, 2), NEVER, dtype=np.float32)
     everywhere[places] = boundary
     return TopicLogits(everywhere[:, 0], everywhere[:, 1], labels[reader])
+
+
+def _second(model: TopicModel, doc: Doc, units: Units) -> Floats2d:
+    """Second vectors of all units, of width 0 if there is no encoder for them."""
+    encoder = _unit_encoder(model)
+    return np.zeros((len(units.starts), 0), dtype=np.float32) if encoder is None else unit_vectors(encoder, doc, units)
+
+
+def _unit_encoder(model: TopicModel) -> EncoderModel | None:
+    return model.layers[1] if len(model.layers) > 1 else None
 
 
 def _changes(model: TopicModel, means: Floats2d, places: Bools1d) -> Floats2d:
@@ -169,9 +183,26 @@ def begin_loss(
     alone = ~joined & ~np.append(joined[1:], False)
     parts = [_part(model, *one, rng) for one in zip(docs, pieces, golds, alone.tolist(), strict=True)]
     run = flatten(parts, joined=joined, gap=_gap(module), device=shim.device)
+    second, backprop_units = _begin_second(model, docs, parts, run)
     with shim.autocast():
-        losses = _losses(model, module, flat, run, rng)
-    return finish_loss(losses, model.attrs["weights"], backprop_encoder)
+        losses = _losses(model, module, flat, second, run, rng)
+
+    def backprop() -> None:
+        backprop_encoder()
+        backprop_units()
+
+    return finish_loss(losses, model.attrs["weights"], backprop)
+
+
+def _begin_second(model: TopicModel, docs: list[Doc], parts: list[Part], run: Run) -> tuple[Tensor, Callable[[], None]]:
+    """Second vectors of the units of a run, (n, unit_width), and what hands their gradient on."""
+    encoder, shim, n = _unit_encoder(model), topic_shim(model), len(run.docs)
+    if encoder is None:
+        return torch.zeros(n, 0, device=shim.device), lambda: None
+    units = [find_units(doc, model.attrs["units"]) for doc in docs]
+    chosen = [part.reader >= 0 for part in parts]
+    vectors, backprop = begin_unit_vectors(encoder, shim, docs, units, chosen)
+    return run_means(vectors, run.reader[run.reader >= 0], n), backprop
 
 
 def _part(
@@ -203,7 +234,7 @@ def _known_changes(model: TopicModel, text: str, starts: Ints1d, pieces: PieceSt
 
 
 def _losses(
-    model: TopicModel, module: CoherenceModule, states: Tensor, run: Run, rng: np.random.Generator
+    model: TopicModel, module: CoherenceModule, states: Tensor, second: Tensor, run: Run, rng: np.random.Generator
 ) -> dict[str, Tensor]:
     weights, device, gold = model.attrs["weights"], states.device, run.gold
     is_kept = (rng.random(len(states)) >= model.attrs["piece_dropout"]) & (run.unit_of >= 0).cpu().numpy()
@@ -211,7 +242,7 @@ def _losses(
     owner = run.docs.clamp(min=0)
     read, unit_of = states[kept], run.unit_of[kept]
     vectors, raw = module.pool(read, unit_of, owner), run_means(read, unit_of, len(owner))
-    hidden = module.encode(vectors, raw, run.features, run.changes, run.docs)
+    hidden = module.states(vectors, second, raw, run.features, run.changes, run.docs)
     logits = module.boundary(module.judge(hidden))
     losses = {
         "boundary": boundary_loss(logits[:, 0], gold["boundary"], run.docs),
@@ -229,11 +260,12 @@ def _losses(
         pad = (order >= 0)[:, None]
         inputs = (
             vectors[order] * pad,
+            second[order] * pad,
             raw[order] * pad,
             run.features[order] * pad,
             torch.zeros_like(run.changes)[order],
         )
-        judged = module.judge(module.encode(*inputs, new_docs))
+        judged = module.judge(module.states(*inputs, new_docs))
         relation = torch.as_tensor(new.relation, device=device)
         losses["disarrayed"] = boundary_loss(
             module.boundary(judged)[:, 0], torch.as_tensor(new.boundary, device=device), new_docs
@@ -266,11 +298,13 @@ def load_weights(model: TopicModel, data: bytes) -> None:
     """
     tensors, meta = serialize.read(data)
     for name, shim in _parts(model).items():
-        shim.restore(*serialize.part(tensors, meta, name))
+        if name in meta or name != "units":
+            shim.restore(*serialize.part(tensors, meta, name))
 
 
 def _parts(model: TopicModel) -> dict[str, TorchShim]:
-    return {"encoder": cast(TorchShim, model.layers[0].shims[0]), "topics": topic_shim(model)}
+    encoders = dict(zip(("encoder", "units"), (layer.shims[0] for layer in model.layers), strict=False))
+    return {name: cast(TorchShim, shim) for name, shim in {**encoders, "topics": model.shims[0]}.items()}
 
 
 def _build(meta: dict[str, Any], *, settings: dict[str, int]) -> CoherenceModule:
@@ -278,6 +312,7 @@ def _build(meta: dict[str, Any], *, settings: dict[str, int]) -> CoherenceModule
         raise TypeError("labels are a list of names")
     return CoherenceModule(
         input_width=meta["input_width"],
+        unit_width=meta.get("unit_width", 0),
         n_labels=len(meta["labels"]),
         n_values=N_VALUES,
         n_changes=N_CHANGES,

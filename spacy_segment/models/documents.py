@@ -25,11 +25,13 @@ class Run:
     """Units of a batch behind each other, pads after every document.
 
     unit_of (Tensor): (n_pieces,) place of the unit of every piece, -1 where it is not read.
+    reader (Tensor): (n_sentences,) the same of every sentence.
     docs (Tensor): (n,) document of every unit, -1 on pads; features (n, len(N_VALUES)), changes (n, N_CHANGES).
     gold (dict): "boundary", "any_level", "labels", (n,) each.
     """
 
     unit_of: Tensor
+    reader: Tensor
     features: Tensor
     changes: Tensor
     docs: Tensor
@@ -41,9 +43,11 @@ class Part:
     """The units of one document that a step learns from.
 
     unit_of (Ints1d): (n_pieces,) unit of every piece, -1 where it is not read.
+    reader (Ints1d): (n_sentences,) the same of every sentence: units that are read may be paragraphs of several.
     """
 
     unit_of: Ints1d
+    reader: Ints1d
     features: np.ndarray
     changes: Floats2d
     gold: TopicGold
@@ -85,8 +89,13 @@ def make_part(
     chosen = slice(first, last)
     boundary, any_level = gold.boundary[places][chosen].copy(), gold.any_level[places][chosen].copy()
     boundary[0] = any_level[0] = True
+
+    def within(owner: Ints1d) -> Ints1d:
+        return np.where((owner >= first) & (owner < last), owner - first, -1)
+
     return Part(
-        unit_of=np.where((of >= first) & (of < last), of - first, -1),
+        unit_of=within(of),
+        reader=within(np.cumsum(places) - 1),
         features=features[chosen],
         changes=changes[places][chosen],
         gold=TopicGold(boundary, any_level, gold.labels[places][chosen]),
@@ -104,7 +113,7 @@ def flatten(parts: list[Part], *, joined: Bools1d, gap: int, device: torch.devic
     joined (Bools1d): Which parts go on the document of the part before; a topic starts there.
     gap (int): Pads after every document.
     """
-    unit_of, features, changes, docs, golds = [], [], [], [], []
+    unit_of, reader, features, changes, docs, golds = [], [], [], [], [], []
     start, doc = 0, -1
     for i, part in enumerate(parts):
         n = len(part.features)
@@ -112,6 +121,7 @@ def flatten(parts: list[Part], *, joined: Bools1d, gap: int, device: torch.devic
         doc += not follows
         pads = 0 if i + 1 < len(parts) and joined[i + 1] else gap
         unit_of.append(np.where(part.unit_of < 0, -1, part.unit_of + start))
+        reader.append(np.where(part.reader < 0, -1, part.reader + start))
         features += [part.features, np.zeros((pads, len(N_VALUES)), dtype=np.int64)]
         changes += [part.changes, np.zeros((pads, N_CHANGES), dtype=np.float32)]
         docs += [np.full(n, doc), np.full(pads, -1)]
@@ -125,6 +135,7 @@ def flatten(parts: list[Part], *, joined: Bools1d, gap: int, device: torch.devic
     gold_columns = tensor(golds).unbind(1)
     return Run(
         tensor(unit_of),
+        tensor(reader),
         tensor(features),
         tensor(changes),
         tensor(docs),

@@ -15,15 +15,29 @@ from torch import nn
 
 from ..errors import Errors
 from ..text import code_points, is_kind
-from ..types import EncoderModel, Floats1d, Floats2d, Ints1d, PieceStates
+from ..types import EncoderModel, Floats1d, Floats2d, Ints1d, Ints2d, PieceStates
 from .checkpoints import build_config, build_encoder, lookahead_per_layer, read_checkpoint
-from .pieces import PART, parts
+from .pieces import N_VALUES, PART, parts, surface_of_pieces
 from .shim import TorchShim, check_vocabulary
 from .torch.lookahead import Shape
 from .windows import windows
 
 # Pieces that windows share, without and with a limit of look-ahead.
 LOOKBACK, LIMITED_LOOKBACK = 128, 64
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What an encoder reads of one text.
+
+    ids (Ints1d): (n_pieces,). surface (Ints2d): (n_pieces, len(N_VALUES)), or no columns if they are not read.
+    starts, ends (Ints1d): (n_pieces,) character offsets.
+    """
+
+    ids: Ints1d
+    surface: Ints2d
+    starts: Ints1d
+    ends: Ints1d
 
 
 @dataclass(frozen=True)
@@ -51,6 +65,8 @@ def HFEncoder(
     window: int = 512,
     batch_pieces: int = 8192,
     dtype: str = "auto",
+    surface: bool = False,
+    trainable: bool = True,
 ) -> EncoderModel:
     """Any encoder of Hugging Face with a fast tokenizer: BERT, RoBERTa, XLM-R, ELECTRA, DeBERTa, MiniLM, ..., and
     published SaT checkpoints, whose boundary head is read with them.
@@ -66,11 +82,14 @@ def HFEncoder(
     window (int): Pieces read at once, the special ones included.
     batch_pieces (int): Pieces computed at once.
     dtype (str): "auto", "float32", "bfloat16" or "int8", see `TorchShim`.
+    surface (bool): Tell the encoder the case of every piece and the spaces and newlines around it, which most
+        vocabularies leave out. It has to learn what they mean.
+    trainable (bool): False leaves the weights as they are in training.
     RAISES (ValueError): SEG200; SEG310 when the encoder cannot be loaded.
     """
     if isinstance(lookahead, str) and lookahead != "auto":
         raise ValueError(Errors.SEG200.format(name="lookahead", expected="a number, None or 'auto'", value=lookahead))
-    build = partial(build_encoder, lookahead=lookahead)
+    build = partial(build_encoder, lookahead=lookahead, n_values=N_VALUES if surface else ())
     return Model(
         "hf_encoder",
         forward,
@@ -79,6 +98,9 @@ def HFEncoder(
         shims=[HFShim(build, dtype=dtype, name=name, tokenizer=tokenizer, n_layers=n_layers)],
         attrs={
             "reads_text": True,
+            "surface": surface,
+            "trainable": trainable,
+            "see_newlines": True,
             "window": window,
             "lookback": lookback,
             "lookahead": lookahead,
@@ -110,7 +132,7 @@ class HFShim(TorchShim):
         if self._model is None and self.name is not None:
             checkpoint = read_checkpoint(self.name, tokenizer=self.tokenizer_name, n_layers=self.n_layers)
             try:
-                self.restore(checkpoint.weights, checkpoint.meta)
+                self.restore(self.build(checkpoint.meta).surface_weights() | checkpoint.weights, checkpoint.meta)
             except ValueError as error:
                 raise ValueError(Errors.SEG310.format(name=Path(self.name).name, reason=error)) from error
             self.head, self.threshold = checkpoint.head, checkpoint.threshold
@@ -159,15 +181,15 @@ def forward(
     model: EncoderModel, docs: list[Doc], is_train: bool
 ) -> tuple[list[PieceStates], Callable[[list[PieceStates]], list[Doc]]]:
     """Encode window by window, with gradients in training; else see `predict_projected`."""
-    if not is_train:
+    if not (is_train and model.attrs["trainable"]):
         return predict_projected(model, docs, lambda states: states), lambda d_states: docs
     shim = _shim(model)
     shim.set_dropout(model.attrs["dropout_rate"])
-    pieces = [_tokenize(shim.tokenizer, doc.text) for doc in docs]
-    states = [np.zeros((len(starts), model.get_dim("nO")), dtype=np.float32) for _, starts, _ in pieces]
+    texts = [_tokenize(model, doc.text) for doc in docs]
+    states = [np.zeros((len(text.ids), model.get_dim("nO")), dtype=np.float32) for text in texts]
     backprops = []
-    for batch in _batches(model, pieces):
-        output, backprop = shim.begin_update(_inputs(shim, pieces, batch))
+    for batch in _batches(model, texts):
+        output, backprop = shim.begin_update(_inputs(shim, texts, batch))
         _scatter(states, batch, output.detach().float().cpu().numpy())
         backprops.append((batch, backprop))
 
@@ -176,7 +198,7 @@ def forward(
             backprop(np.concatenate([d_states[segment.doc].states[segment.keep] for segment in batch]))
         return docs
 
-    return [PieceStates(s, starts, ends) for s, (_, starts, ends) in zip(states, pieces, strict=True)], backprop_all
+    return [PieceStates(s, text.starts, text.ends) for s, text in zip(states, texts, strict=True)], backprop_all
 
 
 def predict_projected(
@@ -184,18 +206,16 @@ def predict_projected(
 ) -> list[PieceStates]:
     """Encode batch by batch and project every batch at once, so that states of a long text are never all there."""
     shim = _shim(model)
-    pieces = [_tokenize(shim.tokenizer, doc.text) for doc in docs]
+    texts = [_tokenize(model, doc.text) for doc in docs]
     width = project(model.ops.alloc2f(0, model.get_dim("nO"))).shape[1]
-    results = [np.zeros((len(starts), width), dtype=np.float32) for _, starts, _ in pieces]
-    for batch in _batches(model, pieces):
-        output = shim.predict(_inputs(shim, pieces, batch)).float().cpu().numpy()
+    results = [np.zeros((len(text.ids), width), dtype=np.float32) for text in texts]
+    for batch in _batches(model, texts):
+        output = shim.predict(_inputs(shim, texts, batch)).float().cpu().numpy()
         _scatter(results, batch, model.ops.to_numpy(project(model.ops.asarray2f(output))))
-    return [
-        PieceStates(model.ops.asarray2f(r), starts, ends) for r, (_, starts, ends) in zip(results, pieces, strict=True)
-    ]
+    return [PieceStates(model.ops.asarray2f(r), text.starts, text.ends) for r, text in zip(results, texts, strict=True)]
 
 
-def _batches(model: EncoderModel, pieces: list[tuple[Ints1d, Ints1d, Ints1d]]) -> Iterator[list[Segment]]:
+def _batches(model: EncoderModel, texts: list[Tokens]) -> Iterator[list[Segment]]:
     """Windows of all Docs, sorted by shape and packed under a budget of pieces."""
     shim, lookback = _shim(model), model.attrs["lookback"]
     limits = lookahead_per_layer(shim.meta["config"], model.attrs["lookahead"])
@@ -203,9 +223,9 @@ def _batches(model: EncoderModel, pieces: list[tuple[Ints1d, Ints1d, Ints1d]]) -
         lookback = LOOKBACK if limits is None else LIMITED_LOOKBACK
     segments = [
         Segment(i, slice(w.start, w.stop), slice(w.keep_start, w.keep_stop))
-        for i, (ids, _, _) in enumerate(pieces)
+        for i, text in enumerate(texts)
         for w in windows(
-            len(ids),
+            len(text.ids),
             size=model.attrs["window"] - 2,
             lookback=lookback,
             lookahead=lookback if limits is None else sum(limits),
@@ -223,11 +243,12 @@ def _batches(model: EncoderModel, pieces: list[tuple[Ints1d, Ints1d, Ints1d]]) -
         yield batch
 
 
-def _inputs(shim: HFShim, pieces: list[tuple[Ints1d, Ints1d, Ints1d]], batch: list[Segment]) -> ArgsKwargs:
+def _inputs(shim: HFShim, texts: list[Tokens], batch: list[Segment]) -> ArgsKwargs:
     begin, end, _ = shim.meta["special"]
-    ids = np.concatenate([x for s in batch for x in ([begin], pieces[s.doc][0][s.read], [end])])
+    ids = np.concatenate([x for s in batch for x in ([begin], texts[s.doc].ids[s.read], [end])])
+    surface = np.concatenate([np.pad(texts[s.doc].surface[s.read], ((1, 1), (0, 0))) for s in batch])
     shapes = [Shape(len(list(same)), *shape) for shape, same in groupby(batch, key=lambda s: s.shape)]
-    return ArgsKwargs((shim.tensor(ids), shapes), {})
+    return ArgsKwargs((shim.tensor(ids), shim.tensor(surface), shapes), {})
 
 
 def _scatter(results: list[Floats2d], batch: list[Segment], rows: Floats2d) -> None:
@@ -239,23 +260,27 @@ def _scatter(results: list[Floats2d], batch: list[Segment], rows: Floats2d) -> N
         start = stop
 
 
-def _tokenize(tokenizer: Tokenizer, text: str) -> tuple[Ints1d, Ints1d, Ints1d]:
-    """Ids, starts and ends of the pieces of a text, white space at the start of a piece left out.
+def _tokenize(model: EncoderModel, text: str) -> Tokens:
+    """The pieces of a text, white space at the start of a piece left out.
 
     Pieces may share characters: one sign may be several pieces, and a vocabulary like that of XLM-R may put a piece
     of no sign at all before a word. The model reads them all.
     """
     columns = []
     for begin, end in parts(text, PART):
-        encoding = tokenizer.encode(text[begin:end], add_special_tokens=False)
+        encoding = _shim(model).tokenizer.encode(text[begin:end], add_special_tokens=False)
         offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2) + begin
         columns.append(np.column_stack([np.asarray(encoding.ids, dtype=np.int64), offsets]))
     ids, starts, ends = np.concatenate(columns).T
-    space = np.append(is_kind(code_points(text), "space"), False)
+    points = code_points(text)
+    space = np.append(is_kind(points, "space"), False)
     following = np.minimum.accumulate(np.where(space, len(text), np.arange(len(text) + 1))[::-1])[::-1]
     ends = np.maximum.accumulate(ends)
     starts = np.maximum.accumulate(np.minimum(following[starts], ends))
-    return ids, starts, ends
+    surface = np.zeros((len(ids), 0), dtype=np.int64)
+    if model.attrs["surface"]:
+        surface = surface_of_pieces(points, starts, ends, see_newlines=model.attrs["see_newlines"])
+    return Tokens(ids, surface, starts, ends)
 
 
 def _shim(model: EncoderModel) -> HFShim:

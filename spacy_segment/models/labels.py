@@ -7,12 +7,15 @@ from spacy.tokens import Doc
 from ..types import TopicModel
 from .shim import TorchShim
 
+# Names, in what a module is built from, of the widths of the encoders below it.
+WIDTHS = ("input_width", "unit_width")
+
 
 def init(model: TopicModel, X: list[Doc] | None = None, Y: Any = None) -> None:
     """Give fresh weights to whatever has none."""
-    model.layers[0].initialize(X=X)
-    if not topic_shim(model).is_built:
-        set_labels(model, ())
+    for encoder in model.layers:
+        encoder.initialize(X=X)
+    set_labels(model, get_labels(model))
 
 
 def get_labels(model: TopicModel) -> tuple[str, ...]:
@@ -21,14 +24,19 @@ def get_labels(model: TopicModel) -> tuple[str, ...]:
 
 
 def set_labels(model: TopicModel, labels: tuple[str, ...]) -> None:
-    """Build the model for these labels; of a model that is there, all but the label head stays if labels change."""
+    """Build the model for these labels, and for the encoders below it.
+
+    Of a model that is there all stays but the label head, if labels change; what is new starts fresh.
+    """
     shim = topic_shim(model)
-    if shim.is_built and get_labels(model) == tuple(labels):
+    meta = {"labels": list(labels)} | dict(zip(WIDTHS, (layer.get_dim("nO") for layer in model.layers), strict=False))
+    if shim.is_built and shim.meta == meta:
         return
+    same = get_labels(model) == tuple(labels)
     kept = dict(shim.module.state_dict()) if shim.is_built else {}
-    shim.setup({"labels": list(labels), "input_width": model.layers[0].get_dim("nO")})
+    shim.setup(meta)
     fresh = shim.module.state_dict()
-    shim.restore({k: kept.get(k, v) if not k.startswith("label.") else v for k, v in fresh.items()}, shim.meta)
+    shim.restore({k: kept.get(k, v) if same or not k.startswith("label.") else v for k, v in fresh.items()}, meta)
 
 
 def topic_shim(model: TopicModel) -> TorchShim:

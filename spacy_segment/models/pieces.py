@@ -81,17 +81,18 @@ def tokenize(tokenizer: Tokenizer, text: str, *, n_known: int, see_newlines: boo
     piece_ids, piece_starts, piece_ends = np.concatenate(ids), np.concatenate(starts), np.concatenate(ends)
     unknown = piece_ids == tokenizer.token_to_id(UNKNOWN)
     buckets = n_known + (points[piece_starts] >> 7) % N_BUCKETS
-    gaps = _gap_features(points, piece_starts, piece_ends, see_newlines)
-    features = np.stack(
-        [
-            np.where(unknown, buckets, piece_ids),
-            _case_features(points, piece_starts, piece_ends),
-            gaps[:-1],
-            gaps[1:],
-        ],
-        axis=1,
-    )
+    surface = surface_of_pieces(points, piece_starts, piece_ends, see_newlines=see_newlines)
+    features = np.column_stack([np.where(unknown, buckets, piece_ids), surface])
     return Pieces(features=features.astype(np.int32), starts=piece_starts, ends=piece_ends)
+
+
+def surface_of_pieces(points: Ints1d, starts: Ints1d, ends: Ints1d, *, see_newlines: bool) -> Ints2d:
+    """Case, gap before and gap after of every piece, (n_pieces, len(N_VALUES)).
+
+    points (Ints1d): Code points of the text. see_newlines (bool): Tell newlines and spaces apart.
+    """
+    gaps = _gap_features(points, starts, ends, see_newlines)
+    return np.column_stack([_case_features(points, starts, ends), gaps[:-1], gaps[1:]])
 
 
 def parts(text: str, size: int) -> Iterator[tuple[int, int]]:
@@ -113,7 +114,7 @@ def parts(text: str, size: int) -> Iterator[tuple[int, int]]:
 def _case_features(points: Ints1d, starts: Ints1d, ends: Ints1d) -> Ints1d:
     n_upper = _count(is_kind(points, "upper"), starts, ends)
     n_lower = _count(is_kind(points, "lower"), starts, ends)
-    starts_upper = is_kind(points[starts], "upper")
+    starts_upper = is_kind(points[np.minimum(starts, len(points) - 1)], "upper")
     return np.select(
         [n_upper + n_lower == 0, n_upper == 0, starts_upper & (n_upper == 1), n_lower == 0],
         [0, 1, 2, 3],

@@ -255,7 +255,8 @@ class TopicSegmenter(Segmenter):
         encoder = self.model.layers[0]
         if vocabulary is not None and not encoder.shims[0].is_built:
             encoder.attrs["set_vocabulary"](encoder, *vocabulary)
-        self.model.layers[0].initialize(X=[example.reference for example in sample])
+        for layer in self.model.layers:
+            layer.initialize(X=[example.reference for example in sample])
         set_labels = self.model.attrs.get("set_labels")
         if set_labels is not None:
             found = {span.label_ for eg in sample for span in eg.reference.spans.get(self.key, ())} - {NO_LABEL, ""}

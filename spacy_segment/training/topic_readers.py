@@ -1,7 +1,7 @@
 """Corpora with gold topics for `spacy train`: files as they are, or an endless mixture of many."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -63,6 +63,7 @@ def MixedTopics(
     sentences: str = "rule",
     coarse: bool = False,
     seed: int = 0,
+    max_chars: int = 0,
 ) -> Corpus:
     """An endless stream of documents, or runs of sentences of them, from many corpora, for `max_epochs = -1`. Every file is a corpus.
 
@@ -71,13 +72,14 @@ def MixedTopics(
     exponent (float): A corpus is drawn with probability ~ (its characters) ** exponent.
     join (float): How often two runs of different documents stand in one text; a topic starts between them.
     coarse (bool): Every token is a sentence: enough for models that read the text itself, and made many times faster.
+    max_chars (int): Characters of every file that are read at most, in whole documents from the first on; 0 for all.
     RAISES (ValueError): SEG110, SEG141 when it is read; SEG211 if there is no document.
     """
 
     def read(nlp: Language) -> Iterator[Example]:
         rng = np.random.default_rng(seed)
         shelves = [
-            _Shelf(corpus_of(file), [r for r in read_topics(file) if r.text.strip()])
+            _Shelf(corpus_of(file), [r for r in _first(read_topics(file), max_chars) if r.text.strip()])
             for file in find_files(path, SUFFIXES)
         ]
         shelves = [shelf for shelf in shelves if shelf.records]
@@ -160,6 +162,15 @@ def strip_record(record: TopicRecord, condition: str) -> TopicRecord:
                 sections.append(replace(section, start=len(text), end=len(text) + len(part) + 1))
                 text += part + " "
     return TopicRecord(record.id, text, sections)
+
+
+def _first(records: Iterable[TopicRecord], max_chars: int) -> Iterator[TopicRecord]:
+    left = max_chars
+    for record in records:
+        yield record
+        left -= len(record.text)
+        if max_chars and left <= 0:
+            return
 
 
 def corpus_of(file: Path) -> str:

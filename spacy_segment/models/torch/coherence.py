@@ -66,24 +66,42 @@ class DocumentEncoder(nn.Module):
         owners = docs.clamp(min=0)
         n_docs = int(owners.max()) + 1
         means = run_means(vectors[real], docs[real], n_docs)
-        unit = F.normalize(raw, dim=1)
-        centred = (unit - run_means(unit[real], docs[real], n_docs)[owners]) * real[:, None]
-        alike = torch.cat([block_similarities(raw, docs), block_similarities(centred, docs)], dim=1)
-        x = self.dropout(vectors) + self.similarities(alike) + self.changes(changes) + self.whole(means)[owners]
+        alike = self.similarities(similarities(raw, docs))
+        x = self.dropout(vectors) + alike + self.changes(changes) + self.whole(means)[owners]
         for column, table in enumerate(self.features):
             x = x + table(features[:, column])
         return self.stack(x, docs)
+
+
+class SecondVectors(nn.Module):
+    """Vectors of units by another encoder, and how alike they are. Tells nothing before it has learned.
+
+    Shape: vectors (n, unit_width), docs (n,) -> (n, width)
+    """
+
+    def __init__(self, *, unit_width: int, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(unit_width, elementwise_affine=False)
+        self.project = nn.Linear(unit_width, width)
+        self.similarities = nn.Linear(2 * len(SCALES), width)
+        for layer in (self.project, self.similarities):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, vectors: Tensor, docs: Tensor) -> Tensor:
+        return self.project(self.norm(vectors)) + self.similarities(similarities(vectors, docs))
 
 
 class Coherence(nn.Module):
     """Pooling, document encoder and heads.
 
     n_labels (int): Columns of label logits, 0 for none.
+    unit_width (int): Width of second vectors of units, 0 for none.
 
     Yu et al. (2023), Improving long document topic segmentation models with enhanced coherence modeling.
 
-    Shape: vectors (n, width), raw (n, any width), features (n, n_features) integers, changes (n, n_changes), docs (n,)
-    -> (n, 2): main boundaries, boundaries of any level; (n, n_labels)
+    Shape: vectors (n, width), second (n, unit_width), raw (n, any width), features (n, n_features) integers,
+    changes (n, n_changes), docs (n,) -> (n, 2): main boundaries, boundaries of any level; (n, n_labels)
     """
 
     def __init__(
@@ -101,11 +119,13 @@ class Coherence(nn.Module):
         n_values: tuple[int, ...],
         n_changes: int,
         n_labels: int,
+        unit_width: int = 0,
     ) -> None:
         super().__init__()
         self.pool = UnitPooling(
             input_width=input_width, width=width, n_heads=lama_heads, n_opening=n_opening, lead_width=lead_width
         )
+        self.second = SecondVectors(unit_width=unit_width, width=width) if unit_width else None
         self.encode = DocumentEncoder(
             width=width,
             n_layers=n_layers,
@@ -122,16 +142,33 @@ class Coherence(nn.Module):
         nn.init.constant_(self.boundary.bias, RARE)
 
     def forward(
-        self, vectors: Tensor, raw: Tensor, features: Tensor, changes: Tensor, docs: Tensor
+        self, vectors: Tensor, second: Tensor, raw: Tensor, features: Tensor, changes: Tensor, docs: Tensor
     ) -> tuple[Tensor, Tensor]:
-        states = self.encode(vectors, raw, features, changes, docs)
+        states = self.states(vectors, second, raw, features, changes, docs)
         return self.boundary(self.judge(states)), self.label(states)
+
+    def states(
+        self, vectors: Tensor, second: Tensor, raw: Tensor, features: Tensor, changes: Tensor, docs: Tensor
+    ) -> Tensor:
+        """States of units, (n, width)."""
+        if self.second is not None:
+            vectors = vectors + self.second(second, docs)
+        return self.encode(vectors, raw, features, changes, docs)
 
     def judge(self, states: Tensor) -> Tensor:
         """What is between every unit and the one before it. Shape: (n, width) -> (n, width)"""
         before = torch.cat([states[:1], states[:-1]])
         pairs = torch.cat([before, states, before * states, (before - states).abs()], dim=1)
         return F.gelu(self.pair(pairs))
+
+
+def similarities(raw: Tensor, docs: Tensor) -> Tensor:
+    """`block_similarities` of vectors as they are, and less the mean of their document. Shape: (n, any width) -> (n, 2 * len(SCALES))"""
+    real, owners = docs >= 0, docs.clamp(min=0)
+    unit = F.normalize(raw, dim=1)
+    means = run_means(unit[real], docs[real], int(owners.max()) + 1)
+    centred = (unit - means[owners]) * real[:, None]
+    return torch.cat([block_similarities(raw, docs), block_similarities(centred, docs)], dim=1)
 
 
 def block_similarities(raw: Tensor, docs: Tensor) -> Tensor:

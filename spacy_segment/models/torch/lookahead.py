@@ -41,41 +41,62 @@ class LimitedLookahead(nn.Module):
         the encoder is built like BERT.
     four_dimensional (bool): Whether the encoder takes the mask as (batch, 1, query, key) to be added to the scores
         (transformers 5) or as (batch, query, key) of 0 and 1 (before).
+    n_values (tuple of int): Number of values of every surface feature that is added to the embedding of a piece, from 0 on:
+        an encoder that knows nothing of them starts as it is.
 
     Frohmann et al. (2024), section 3.1 (limited look-ahead).
 
-    Shape: ids (n,), the windows of all shapes behind each other -> (n_counting, hidden_width), in the same order
+    Shape: ids (n,) and surface (n, len(n_values)) of the windows of all shapes behind each other -> (n_counting, hidden_width),
+    in the same order
     """
 
-    def __init__(self, encoder: nn.Module, *, lookahead: list[int] | None, four_dimensional: bool) -> None:
+    def __init__(
+        self,
+        encoder: nn.Module,
+        *,
+        lookahead: list[int] | None,
+        four_dimensional: bool,
+        n_values: tuple[int, ...] = (),
+    ) -> None:
         super().__init__()
         self.encoder = encoder
+        width = encoder.get_input_embeddings().embedding_dim
+        self.surface = nn.ModuleList(nn.Embedding(n, width) for n in n_values)
+        for table in self.surface:
+            nn.init.zeros_(table.weight)
         self.lookahead = lookahead
         self.four_dimensional = four_dimensional
         self.packs = is_packable(encoder)
         self.masks: dict[int, Tensor] = {}
 
-    def forward(self, ids: Tensor, shapes: list[Shape]) -> Tensor:
+    def surface_weights(self) -> dict[str, Tensor]:
+        """The tables of surface features, as in the state dict: no checkpoint of an encoder brings them."""
+        return {f"surface.{name}": values for name, values in self.surface.state_dict().items()}
+
+    def forward(self, ids: Tensor, surface: Tensor, shapes: list[Shape]) -> Tensor:
+        embedded = self.encoder.get_input_embeddings()(ids)
+        for column, table in enumerate(self.surface):
+            embedded = embedded + table(surface[:, column])
         if self.packs:
-            return self.forward_packed(ids, shapes)
-        windows = _split(ids, shapes, lambda shape: shape.length)
+            return self.forward_packed(ids, embedded, shapes)
+        windows = _split(embedded, shapes, lambda shape: shape.length)
         states = [self.forward_stock(rows, shape) for rows, shape in zip(windows, shapes, strict=True)]
         return torch.cat([_counting(x, shape) for x, shape in zip(states, shapes, strict=True)])
 
-    def forward_stock(self, ids: Tensor, shape: Shape) -> Tensor:
-        """Windows of one shape through the encoder's own code, (n, length) -> (n, length, hidden_width)."""
-        mask = torch.ones_like(ids)
+    def forward_stock(self, embedded: Tensor, shape: Shape) -> Tensor:
+        """Windows of one shape through the encoder's own code, (n, length, width) -> (n, length, hidden_width)."""
+        mask = torch.ones(embedded.shape[:2], dtype=torch.long, device=embedded.device)
         if self.lookahead is not None:
             allowed = self.mask(self.lookahead[0], shape.length).expand(shape.n, -1, -1)
             mask = allowed[:, None] if self.four_dimensional else (allowed == 0).long()
-        return self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+        return self.encoder(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
 
-    def forward_packed(self, ids: Tensor, shapes: list[Shape]) -> Tensor:
+    def forward_packed(self, ids: Tensor, embedded: Tensor, shapes: list[Shape]) -> Tensor:
         """All shapes at once through layers like those of BERT. Each computes only what a later one looks at."""
         encoder = self.encoder
         places = torch.cat([self.places(rows).flatten() for rows in _split(ids, shapes, lambda shape: shape.length)])
         types = torch.zeros_like(ids)
-        x = encoder.embeddings(input_ids=ids[None], position_ids=places[None], token_type_ids=types[None])[0]
+        x = encoder.embeddings(inputs_embeds=embedded[None], position_ids=places[None], token_type_ids=types[None])[0]
         if hasattr(encoder, "embeddings_project"):
             x = encoder.embeddings_project(x)
         layers = encoder.encoder.layer
