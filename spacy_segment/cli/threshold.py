@@ -57,7 +57,7 @@ def try_thresholds(nlp: Language, data: list[str], limit: int) -> dict[str, dict
     corpus = SentenceCorpus(data, conditions(), limit_chars=limit)
     for example in corpus(nlp):
         labels = example.reference.user_data
-        for t, prf in count_boundaries(pipe, example).items():
+        for t, prf in count_boundaries(pipe, [example])[0].items():
             counts[labels[CONDITION]][labels[CORPUS]][t] += prf
     return {condition: {t: _macro(corpora, t) for t in TRIED} for condition, corpora in counts.items()}
 

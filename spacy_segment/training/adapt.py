@@ -34,7 +34,17 @@ from .corruption import CORRUPTIONS, clean
 from .formats import Record, find_files, read_records
 from .optimizer import AdamW
 from .readers import batch_by_bytes, make_shelf, mix
-from .thresholds import Counts, add_counts, best_choice, best_counts, choose_prior, count_boundaries, counts_at
+from .thresholds import (
+    Counts,
+    Priors,
+    add_counts,
+    best_choice,
+    best_counts,
+    choose_prior,
+    count_boundaries,
+    counts_at,
+    with_and_without,
+)
 
 # Boundaries between sentences that the examples must hold. With many, one part is enough to hold out.
 FEWEST, MANY = 4, 200
@@ -232,11 +242,10 @@ class Learner:
         self.learned = read_adapter(self.pipe.model, threshold)
         self.adapter = read_adapter(self.pipe.model, threshold, self.settings.strength)
 
-    def judge(self, prior: LengthPrior | None) -> Counts:
-        """Right and wrong boundaries in the held-out documents."""
+    def judge(self, priors: Priors) -> list[Counts]:
+        """Right and wrong boundaries in the held-out documents, for each prior of lengths."""
         write_adapter(self.pipe.model, self.adapter)
-        documents = (example for example in self.held_out if len(example.reference))
-        return add_counts(count_boundaries(self.pipe, example, prior) for example in documents)
+        return count_boundaries(self.pipe, (example for example in self.held_out if len(example.reference)), priors)
 
 
 def _train(
@@ -245,14 +254,15 @@ def _train(
     """RETURNS (tuple): The adapter of the best round, and what there is to tell."""
     learners = _make_learners(nlp, pipe, records, settings)
     fitted = fit_lengths(np.concatenate([sentence_lengths(record.text, record.starts) for record in records]))
+    priors = with_and_without(fitted)
     n_rounds = -(-settings.max_steps // settings.every)
-    best = Round(0, *_judge(learners, fitted), learners[0].adapter)
-    before = add_counts(learner.judge(None) for learner in learners)
+    start = _judge(learners, priors)
+    best = Round(0, *choose_prior(start, priors), learners[0].adapter)
     for done in range(1, n_rounds + 1):
         for i, learner in enumerate(learners):
             learner.learn()
             watch(((done - 1) * len(learners) + i + 1) * settings.every, n_rounds * settings.every * len(learners))
-        latest = Round(done, *_judge(learners, fitted), learners[0].adapter)
+        latest = Round(done, *choose_prior(_judge(learners, priors), priors), learners[0].adapter)
         if best_counts(latest.counts).fscore > best_counts(best.counts).fscore + MARGIN:
             best = latest
         elif done - best.number >= settings.patience:
@@ -264,7 +274,7 @@ def _train(
         "n_steps": best.number * settings.every,
         "threshold": threshold,
         "lengths": best.lengths,
-        "before": counts_at(before, pipe.cfg["threshold"]).fscore,
+        "before": counts_at(start[0], pipe.cfg["threshold"]).fscore,
         "after": best.counts[threshold].fscore,
     }
 
@@ -290,9 +300,9 @@ def _make_learners(nlp: Language, pipe: Any, records: list[Record], settings: Ad
     return learners
 
 
-def _judge(learners: list[Learner], fitted: LengthPrior | None) -> tuple[Counts, LengthPrior | None]:
-    """RETURNS (tuple): Counts of the held-out parts, and the lengths if they plainly help."""
-    return choose_prior(lambda prior: add_counts(learner.judge(prior) for learner in learners), fitted)
+def _judge(learners: list[Learner], priors: Priors) -> list[Counts]:
+    """Counts of all held-out parts, for each prior of lengths."""
+    return [add_counts(column) for column in zip(*(learner.judge(priors) for learner in learners), strict=True)]
 
 
 def _texts(

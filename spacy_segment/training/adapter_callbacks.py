@@ -21,7 +21,7 @@ from ..models.lora import begin_training, end_training, is_training, read_adapte
 from .adapt import check_strength, merge, sentence_lengths
 from .augmenters import conditions as under_conditions
 from .readers import SentenceCorpus
-from .thresholds import add_counts, best_choice, choose_prior, count_boundaries
+from .thresholds import best_choice, choose_prior, count_boundaries, with_and_without
 
 Callback = Callable[[Language], Language]
 
@@ -83,9 +83,8 @@ def _best_decoding(pipe: Any, examples: list[Example]) -> tuple[float | None, Le
     """The best threshold on dev files, and what the lengths of their sentences say if that plainly helps."""
     texts = [(example.reference.text, sent_start_offsets(example.reference).tolist()) for example in examples]
     fitted = fit_lengths(np.concatenate([sentence_lengths(text, starts) for text, starts in texts if starts]))
-    counts, prior = choose_prior(
-        lambda prior: add_counts(count_boundaries(pipe, example, prior) for example in examples), fitted
-    )
+    priors = with_and_without(fitted)
+    counts, prior = choose_prior(count_boundaries(pipe, examples, priors), priors)
     return best_choice(counts), prior
 
 

@@ -1,6 +1,6 @@
 """Counts of right and wrong boundaries at many thresholds, in one prediction."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from spacy.training import Example
@@ -17,23 +17,33 @@ TRIED: tuple[float | None, ...] = (*THRESHOLDS, None)
 CHANCE = 3.0
 
 Counts = dict[float | None, PRF]  # threshold -> counts; None: the threshold that promises the best F1
+Priors = Sequence[LengthPrior | None]
 
 
-def count_boundaries(pipe, example: Example, prior: LengthPrior | None = None) -> Counts:
-    """Let a sentence segmenter predict `example.predicted`, and compare with the reference at every threshold,
+def count_boundaries(pipe, examples: Iterable[Example], priors: Priors = (None,)) -> list[Counts]:
+    """Let a sentence segmenter predict `example.predicted` of all Examples, and compare with the reference at every threshold,
     and at the one that promises the best F1 (None).
 
-    prior (LengthPrior or None): How long sentences are, if that is to count.
+    priors (Sequence): How long sentences are, None if that is not to count.
+    RETURNS (list of Counts): One for each prior.
     """
+    columns = zip(*(_count_in_one(pipe, example, priors) for example in examples), strict=True)
+    return [add_counts(column) for column in columns] or [add_counts([]) for _ in priors]
+
+
+def _count_in_one(pipe, example: Example, priors: Priors) -> list[Counts]:
     doc = example.predicted
     boundaries = move_to_tokens(doc, pipe.predict([doc])[0], split=pipe.cfg["split_tokens"])
     gold = sent_start_offsets(example.reference)[1:].tolist()
     offsets = np.append(0, boundaries.offsets)
     logits = np.append(0.0, boundaries.logits)
     lengths = np.diff(offsets, append=text_length(doc))
-    starts = [decode(logits, threshold=t, lengths=lengths, prior=prior) for t in TRIED]
-    found = [offsets[chosen[1:]].tolist() for chosen in starts]
-    return {t: count(gold, offsets) for t, offsets in zip(TRIED, found, strict=True)}
+
+    def counted(threshold: float | None, prior: LengthPrior | None) -> PRF:
+        chosen = decode(logits, threshold=threshold, lengths=lengths, prior=prior)
+        return count(gold, offsets[chosen[1:]].tolist())
+
+    return [{t: counted(t, prior) for t in TRIED} for prior in priors]
 
 
 def add_counts(counts: Iterable[Mapping[float | None, PRF]]) -> Counts:
@@ -67,16 +77,21 @@ def best_counts(counts: Counts) -> PRF:
     return counts[best_choice(counts)]
 
 
-def choose_prior(
-    judge: Callable[[LengthPrior | None], Counts], prior: LengthPrior | None
-) -> tuple[Counts, LengthPrior | None]:
-    """Judge without and with a prior of lengths. RETURNS (tuple): The counts, and the prior if it plainly helps."""
-    counts = judge(None)
-    if prior is not None:
-        with_prior = judge(prior)
-        if is_plainly_better(best_counts(with_prior), best_counts(counts)):
-            return with_prior, prior
-    return counts, None
+def with_and_without(prior: LengthPrior | None) -> list[LengthPrior | None]:
+    """The priors of lengths to choose from: none, and this one if it is one."""
+    return [None] if prior is None else [None, prior]
+
+
+def choose_prior(counts: Sequence[Counts], priors: Priors) -> tuple[Counts, LengthPrior | None]:
+    """The first of several priors of lengths, unless a later one is plainly better.
+
+    counts (Sequence of Counts): One for each prior. RETURNS (tuple): The counts, and the prior.
+    """
+    best = 0
+    for i in range(1, len(priors)):
+        if is_plainly_better(best_counts(counts[i]), best_counts(counts[best])):
+            best = i
+    return counts[best], priors[best]
 
 
 def is_plainly_better(one: PRF, other: PRF) -> bool:
