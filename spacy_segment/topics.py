@@ -56,12 +56,14 @@ def find_units(doc: Doc, kind: str) -> Units:
     return Units(tokens, starts, gaps)
 
 
-def topic_places(units: Units) -> Bools1d:
+def topic_places(units: Units, *, paragraphs: bool = True) -> Bools1d:
     """Units that a topic could start with, and the first: those after a blank line, or else after a newline.
 
     In a document with long paragraphs, or with few units at line starts (hard-wrapped text), all.
+
+    paragraphs (bool): False takes all in any document.
     """
-    for newlines, share in ((2, 1 / LONGEST_PARAGRAPH), (1, 1 / 2)):
+    for newlines, share in ((2, 1 / LONGEST_PARAGRAPH), (1, 1 / 2)) if paragraphs else ():
         marked = units.gaps >= newlines
         if marked.any() and marked.mean() >= share:
             marked[0] = True

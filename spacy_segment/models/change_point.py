@@ -54,7 +54,7 @@ def forward(model: TopicModel, docs: list[Doc], is_train: bool) -> tuple[list[To
     results = []
     for doc in docs:
         units = find_units(doc, model.attrs["units"])
-        places = topic_places(units) if model.attrs["paragraphs"] else np.ones(len(units.starts), dtype=bool)
+        places = topic_places(units, paragraphs=model.attrs["paragraphs"])
         vectors = unit_vectors(model.layers[0], doc, units, growth=model.attrs["growth"])
         results.append(TopicLogits(change_point_logits(vectors, places, **model.attrs["settings"])))
     return results, lambda d_logits: docs

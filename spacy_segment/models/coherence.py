@@ -15,10 +15,10 @@ from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model
 from torch import Tensor
 
-from ..topics import Units, find_units
+from ..topics import Units, find_units, topic_places
 from ..types import Bools1d, EncoderModel, Floats2d, Ints1d, PieceStates, TopicGold, TopicLogits, TopicModel
 from . import serialize
-from .documents import N_CHANGES, Part, Run, change_inputs, flatten, hide, make_part, places_of, select
+from .documents import N_CHANGES, Part, Run, change_inputs, flatten, hide, make_part, select
 from .labels import get_labels, init, set_labels, topic_shim
 from .second import begin_unit_vectors, unit_vectors
 from .shim import TorchShim, check_sizes
@@ -126,7 +126,7 @@ def _predict(model: TopicModel, doc: Doc) -> TopicLogits:
     n = len(units.starts)
     if not n:
         return TopicLogits(np.zeros(0, "f"), np.zeros(0, "f"), np.zeros((0, len(get_labels(model))), "f"))
-    places = places_of(units, model.attrs["paragraphs"])
+    places = topic_places(units, paragraphs=model.attrs["paragraphs"])
     read, reader = select(units, places), np.cumsum(places) - 1
     vectors, raws, counts, means = [], [], [], []
     for block, rows, starts in blocks(doc, read):
@@ -212,7 +212,7 @@ def _part(
     attrs = model.attrs
     units = find_units(doc, attrs["units"])
     is_flat = rng.random() < attrs["flat"]
-    places = places_of(units, attrs["paragraphs"] and not is_flat)
+    places = topic_places(units, paragraphs=attrs["paragraphs"] and not is_flat)
     part = make_part(
         units, places, _known_changes(model, doc.text, units.starts, pieces, places), pieces, gold, attrs["crop"], rng
     )

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..topics import Units, topic_places
+from ..topics import Units
 from ..types import Bools1d, Floats2d, Ints1d, PieceStates, TopicGold
 from .change_point import change_points
 from .similarity import directions
@@ -51,11 +51,6 @@ class Part:
     features: np.ndarray
     changes: Floats2d
     gold: TopicGold
-
-
-def places_of(units: Units, paragraphs: bool) -> Bools1d:
-    """The units that are read: those a topic could start with, or all."""
-    return topic_places(units) if paragraphs else np.ones(len(units.gaps), dtype=bool)
 
 
 def select(units: Units, chosen: Bools1d) -> Units:
