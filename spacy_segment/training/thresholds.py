@@ -1,6 +1,7 @@
 """Counts of right and wrong boundaries at many thresholds, in one prediction."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import sqrt
 
 import numpy as np
 from spacy.training import Example
@@ -13,8 +14,8 @@ from ..metrics import PRF, count
 THRESHOLDS = [0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8]
 TRIED: tuple[float | None, ...] = (*THRESHOLDS, None)
 
-# What so many gold boundaries are worth may be chance, see `is_plainly_better`.
-CHANCE = 3.0
+# Over the root of the number of gold boundaries: what may be chance, see `is_plainly_better`.
+CHANCE = 0.7
 
 Counts = dict[float | None, PRF]  # threshold -> counts; None: the threshold that promises the best F1
 Priors = Sequence[LengthPrior | None]
@@ -96,4 +97,4 @@ def choose_prior(counts: Sequence[Counts], priors: Priors) -> tuple[Counts, Leng
 
 def is_plainly_better(one: PRF, other: PRF) -> bool:
     """Whether the F1 of one way to decide is above that of another on the same texts by more than chance may do."""
-    return one.fscore > other.fscore + CHANCE / max(1, other.tp + other.fn)
+    return one.fscore > other.fscore + CHANCE / sqrt(max(1, other.tp + other.fn))
