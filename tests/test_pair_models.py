@@ -6,6 +6,7 @@ import spacy
 import torch
 from spacy.tokens import Doc
 from test_topic_segmenter import ENCODER, examples_of, make_example, starts_of, with_sents
+from thinc.api import Model
 
 from spacy_segment.models.same_topic import sample_pairs
 from spacy_segment.models.units import unit_docs
@@ -90,5 +91,9 @@ def test_pairs_come_from_one_section_or_from_two():
 def test_units_are_docs_of_their_own_and_cut():
     nlp = spacy.blank("en")
     doc = with_sents(make_example(nlp, ("A", ["One two three four.", "Five."])))
-    units = unit_docs(doc, find_units(doc, "sentences"), 3)
-    assert [unit.text.strip() for unit in units] == ["One two three", "Five."]
+    for reads_text in (True, False):
+        encoder = Model("encoder", lambda *_: None, attrs={"reads_text": reads_text})
+        units = unit_docs(encoder, doc, find_units(doc, "sentences"), 3)
+        assert [unit.text.strip() for unit in units] == ["One two three", "Five."]
+        assert [len(unit) for unit in units] == ([1, 1] if reads_text else [3, 2])
+    assert "One two three " not in nlp.vocab.strings

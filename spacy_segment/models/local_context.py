@@ -77,7 +77,7 @@ def forward(model: TopicModel, docs: list[Doc], is_train: bool) -> tuple[list[To
 def _predict(model: TopicModel, doc: Doc) -> TopicLogits:
     shim = topic_shim(model)
     module = cast(PairHeads, shim.module.eval())
-    singles = unit_docs(doc, find_units(doc, model.attrs["units"]), model.attrs["max_tokens"])
+    singles = unit_docs(model.layers[0], doc, find_units(doc, model.attrs["units"]), model.attrs["max_tokens"])
     if not singles:
         return TopicLogits(np.zeros(0, "f"), None, np.zeros((0, len(get_labels(model))), "f"))
     vectors = []
@@ -103,7 +103,7 @@ def begin_loss(
     shim.set_dropout(drop)
     singles, owner, same, labels = [], [], [], []
     for i, (doc, gold) in enumerate(zip(docs, golds, strict=True)):
-        found = unit_docs(doc, find_units(doc, model.attrs["units"]), model.attrs["max_tokens"])
+        found = unit_docs(model.layers[0], doc, find_units(doc, model.attrs["units"]), model.attrs["max_tokens"])
         first = int(rng.integers(max(1, len(found) - MAX_UNITS + 1)))
         run = slice(first, first + MAX_UNITS)
         singles += found[run]

@@ -73,7 +73,7 @@ def forward(model: TopicModel, docs: list[Doc], is_train: bool) -> tuple[list[To
 def _boundary_logits(model: TopicModel, doc: Doc) -> np.ndarray:
     shim = topic_shim(model)
     module = cast(PairHeads, shim.module.eval())
-    units = unit_docs(doc, find_units(doc, model.attrs["units"]), model.attrs["max_tokens"])
+    units = unit_docs(model.layers[0], doc, find_units(doc, model.attrs["units"]), model.attrs["max_tokens"])
     logits = np.zeros(len(units), dtype=np.float32)
     with torch.inference_mode(), shim.autocast():
         for begin in range(1, len(units), BATCH):
@@ -97,7 +97,7 @@ def begin_loss(
     shim.set_dropout(drop)
     pairs, same = [], []
     for doc, gold in zip(docs, golds, strict=True):
-        units = unit_docs(doc, find_units(doc, model.attrs["units"]), model.attrs["max_tokens"])
+        units = unit_docs(model.layers[0], doc, find_units(doc, model.attrs["units"]), model.attrs["max_tokens"])
         for first, second, is_same in sample_pairs(gold.boundary, model.attrs["n_pairs"], len(docs), rng):
             pairs.append(_join(units[first], units[second]))
             same.append(is_same)

@@ -20,7 +20,7 @@ BATCH = 256
 
 def unit_vectors(encoder: EncoderModel, doc: Doc, units: Units) -> Floats2d:
     """Mean state of every unit, (n_units, hidden_width)."""
-    singles = unit_docs(doc, units, MAX_TOKENS)
+    singles = unit_docs(encoder, doc, units, MAX_TOKENS)
     vectors = np.zeros((len(singles), encoder.get_dim("nO")), dtype=np.float32)
     for begin in range(0, len(singles), BATCH):
         for row, pieces in enumerate(encoder.predict(singles[begin : begin + BATCH]), start=begin):
@@ -44,7 +44,7 @@ def begin_unit_vectors(
     singles = [
         single
         for doc, of, rows in zip(docs, units, chosen, strict=True)
-        for single, is_read in zip(unit_docs(doc, of, MAX_TOKENS), rows.tolist(), strict=True)
+        for single, is_read in zip(unit_docs(encoder, doc, of, MAX_TOKENS), rows.tolist(), strict=True)
         if is_read
     ]
     states, pieces, backprop = begin_encode(encoder, shim, singles)

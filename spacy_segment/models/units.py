@@ -6,6 +6,7 @@ from typing import cast
 import numpy as np
 import torch
 from spacy.tokens import Doc
+from spacy.vocab import Vocab
 from torch import Tensor
 
 from ..align import text_length
@@ -35,17 +36,22 @@ def blocks(doc: Doc, units: Units) -> Iterator[tuple[Doc, slice, Ints1d]]:
         first = last
 
 
-def unit_docs(doc: Doc, units: Units, max_tokens: int) -> list[Doc]:
+def unit_docs(encoder: EncoderModel, doc: Doc, units: Units, max_tokens: int) -> list[Doc]:
     """Every unit as a Doc of its own, of its first `max_tokens` tokens at most.
 
+    encoder (Model): Who is to read them. For one that reads the text all of a unit is one token: such Docs are made many times faster.
     RAISES (ValueError): SEG200 if these are none: a file may say so.
     """
     check_sizes(max_tokens=max_tokens)
     stops = np.append(units.tokens[1:], len(doc))[: len(units.tokens)]
-    return [
-        doc[start : min(stop, start + max_tokens)].as_doc()
+    spans = [
+        doc[start : min(stop, start + max_tokens)]
         for start, stop in zip(units.tokens.tolist(), stops.tolist(), strict=True)
     ]
+    if encoder.attrs.get("reads_text"):
+        vocab = Vocab()  # of its own: that of the pipeline would keep every unit as a string
+        return [Doc(vocab, words=[span.text_with_ws], spaces=[False]) for span in spans]
+    return [span.as_doc() for span in spans]
 
 
 def begin_encode(
