@@ -25,7 +25,8 @@ Bools1d: TypeAlias = NDArray[np.bool_]
 class PieceStates:
     """What an encoder says of one Doc: a state per piece, and where in `doc.text` the piece stands.
 
-    states (Floats2d): (n_pieces, hidden_width), or (n_pieces, n_labels) once they are logits.
+    states (Floats2d): (n_pieces, hidden_width), or (n_pieces, n_labels) once they are logits. A numpy array wherever the model is: only
+        what is computed inside of a model stands on its device.
     starts, ends (Ints1d): (n_pieces,) character offsets; ascending, white space belongs to no piece.
     """
 

@@ -146,10 +146,13 @@ def predict_projected(model: EncoderModel, docs: list[Doc], project: Project) ->
     reach = len(stack.layers) * module.reach
     n_attending = sum(layer.attention is not None for layer in stack.layers)
 
+    def projected(states: Floats2d) -> Floats2d:
+        return model.ops.to_numpy(project(model.ops.asarray2f(states)))
+
     def project_window(window: Window) -> Floats2d:
         read = slice(window.start, window.stop)
         states = shim.predict(ArgsKwargs((shim.tensor(features[read]), shim.tensor(segments[read])), {}))
-        return project(model.ops.asarray2f(states[window.inner].float().cpu().numpy()))
+        return projected(states[window.inner].float().cpu().numpy())
 
     found = windows(
         len(segments),
@@ -157,8 +160,8 @@ def predict_projected(model: EncoderModel, docs: list[Doc], project: Project) ->
         lookback=reach + n_attending * stack.lookback,
         lookahead=reach + n_attending * stack.lookahead,
     )
-    projected = shim.map(project_window, found) or [project(model.ops.alloc2f(0, model.get_dim("nO")))]
-    flat = model.ops.xp.concatenate(projected)
+    nothing = np.zeros((0, model.get_dim("nO")), dtype=np.float32)
+    flat = np.concatenate(shim.map(project_window, found) or [projected(nothing)])
     return [_piece_states(flat[row], p) for row, p in zip(rows, pieces, strict=True)]
 
 

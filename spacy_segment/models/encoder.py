@@ -212,7 +212,7 @@ def predict_projected(
     for batch in _batches(model, texts):
         output = shim.predict(_inputs(shim, texts, batch)).float().cpu().numpy()
         _scatter(results, batch, model.ops.to_numpy(project(model.ops.asarray2f(output))))
-    return [PieceStates(model.ops.asarray2f(r), text.starts, text.ends) for r, text in zip(results, texts, strict=True)]
+    return [PieceStates(r, text.starts, text.ends) for r, text in zip(results, texts, strict=True)]
 
 
 def _batches(model: EncoderModel, texts: list[Tokens]) -> Iterator[list[Segment]]:

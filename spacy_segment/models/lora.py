@@ -60,7 +60,7 @@ def begin_training(model: SentenceModel, *, rank: int, alpha: float) -> None:
     tuner = LoraModel(shim.module, LoraConfig(r=rank, lora_alpha=cast(Any, alpha), target_modules=pattern), "default")
     for name in targets:
         freeze_key(name, _low_rank(shim, name)[1])
-    kept = {name: np.array(head.get_param(name)) for name in HEAD}
+    kept = {name: np.array(model.ops.to_numpy(head.get_param(name))) for name in HEAD}
     model.attrs[TRAINING] = Training(tuner, alpha / rank, targets, base, kept, model.layers[0].attrs["dropout_rate"])
 
 
@@ -103,7 +103,7 @@ def end_training(model: SentenceModel) -> None:
         parameter.requires_grad_(True)
     model.layers[0].attrs["dropout_rate"] = training.dropout
     for name, value in training.head.items():
-        model.layers[1].set_param(name, value)
+        model.layers[1].set_param(name, model.ops.asarray(value))
 
 
 @contextmanager

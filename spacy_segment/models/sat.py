@@ -48,18 +48,19 @@ def forward(
         return encoder.attrs["project"](encoder, docs, _boundary_projection(head)), lambda d_logits: docs
     if active_adapter() is not None:
         raise ValueError(Errors.SEG331)
+    ops = model.ops
     states, backprop_encoder = encoder(docs, is_train)
-    flat_states = model.ops.flatten([s.states for s in states]) if states else model.ops.alloc2f(0, head.get_dim("nI"))
-    flat_logits, backprop_head = head(flat_states, is_train)
-    lengths = [len(s.starts) for s in states]
+    nothing = np.zeros((0, head.get_dim("nI")), dtype=np.float32)
+    flat_logits, backprop_head = head(ops.asarray2f(np.concatenate([nothing, *(s.states for s in states)])), is_train)
+
+    def of_docs(rows: Floats2d) -> list[PieceStates]:
+        parts = np.split(ops.to_numpy(rows), np.cumsum([len(s.starts) for s in states], dtype=np.int64))
+        return [PieceStates(part, s.starts, s.ends) for part, s in zip(parts, states, strict=False)]
 
     def backprop(d_logits: list[Floats2d]) -> list[Doc]:
-        d_flat = backprop_head(model.ops.flatten(d_logits))
-        d_states = model.ops.unflatten(d_flat, model.ops.asarray1i(lengths))
-        return backprop_encoder([PieceStates(d, s.starts, s.ends) for d, s in zip(d_states, states, strict=True)])
+        return backprop_encoder(of_docs(backprop_head(ops.asarray2f(np.concatenate(d_logits)))))
 
-    logits = model.ops.unflatten(flat_logits, model.ops.asarray1i(lengths))
-    return [PieceStates(x, s.starts, s.ends) for x, s in zip(logits, states, strict=True)], backprop
+    return of_docs(flat_logits), backprop
 
 
 def _boundary_projection(head: Model[Floats2d, Floats2d]) -> Callable[[Floats2d], Floats2d]:

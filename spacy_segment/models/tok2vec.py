@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import numpy as np
 from spacy.tokens import Doc
 from thinc.api import Model
 
@@ -24,19 +25,19 @@ def forward(
 ) -> tuple[list[PieceStates], Callable[[list[PieceStates]], list[Doc]]]:
     """States of all tokens that are not white space: these are the pieces."""
     vectors, backprop_tok2vec = model.layers[0](docs, is_train)
-    keep = [model.ops.asarray(~is_space(doc)) for doc in docs]
+    keep = [~is_space(doc) for doc in docs]
     offsets = [token_offsets(doc) for doc in docs]
     states = [
-        PieceStates(v[k], starts[~is_space(doc)], ends[~is_space(doc)])
-        for doc, v, k, (starts, ends) in zip(docs, vectors, keep, offsets, strict=True)
+        PieceStates(model.ops.to_numpy(v)[k], starts[k], ends[k])
+        for v, k, (starts, ends) in zip(vectors, keep, offsets, strict=True)
     ]
 
     def backprop(d_states: list[PieceStates]) -> list[Doc]:
         d_vectors = []
         for v, k, d in zip(vectors, keep, d_states, strict=True):
-            d_vector = model.ops.alloc2f(*v.shape)
+            d_vector = np.zeros(v.shape, dtype=np.float32)
             d_vector[k] = d.states
-            d_vectors.append(d_vector)
+            d_vectors.append(model.ops.asarray2f(d_vector))
         return backprop_tok2vec(d_vectors)
 
     return states, backprop

@@ -227,8 +227,7 @@ class SentenceSegmenter(Segmenter):
         """
         examples = list(examples)
         validate_examples(examples, "SentenceSegmenter.get_loss")
-        loss, d_logits = sentence_loss(examples, scores, mark_weight=self.cfg["mark_weight"])
-        return loss, [self.model.ops.asarray2f(d) for d in d_logits]
+        return sentence_loss(examples, scores, mark_weight=self.cfg["mark_weight"])
 
     def initialize(
         self,

@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
-from thinc.api import Optimizer
+from thinc.api import Optimizer, get_array_ops
 from thinc.util import xp2torch
 
 from ..errors import Errors
@@ -88,14 +88,15 @@ class AdamW(Optimizer):
         """Fresh moments, or those of the checkpoint together with its weights."""
         place = len(self.latest)
         self.latest[key] = weights
-        self.mom1[key], self.mom2[key] = np.zeros_like(weights), np.zeros_like(weights)
+        ops = get_array_ops(weights)
+        self.mom1[key], self.mom2[key] = ops.alloc(weights.shape), ops.alloc(weights.shape)
         if self.resumed:
             for name, target in zip(STATE, (weights, self.mom1[key], self.mom2[key]), strict=True):
                 stored = self.resumed.get(f"{place}.{name}")
                 if stored is None or stored.shape != target.shape:
                     reason = f"{key[1]} has shape {target.shape}, the checkpoint {getattr(stored, 'shape', None)}"
                     raise ValueError(Errors.SEG420.format(path=self.checkpoint, reason=reason))
-                target[...] = stored
+                target[...] = ops.asarray(stored)
 
     def step_schedules(self) -> None:
         super().step_schedules()
@@ -109,7 +110,7 @@ class AdamW(Optimizer):
         arrays = {}
         for place, (key, weights) in enumerate(self.latest.items()):
             for name, array in zip(STATE, (weights, self.mom1[key], self.mom2[key]), strict=True):
-                arrays[f"{place}.{name}"] = np.ascontiguousarray(array)
+                arrays[f"{place}.{name}"] = np.ascontiguousarray(get_array_ops(array).to_numpy(array))
         try:
             write_atomically(path, save_tensors(arrays, {"steps": str(self.n_steps)}))
         except OSError as error:
