@@ -13,7 +13,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
-from thinc.api import Optimizer, get_array_ops
+from thinc.api import Optimizer
+from thinc.backends import get_array_ops
 from thinc.util import xp2torch
 
 from ..errors import Errors
