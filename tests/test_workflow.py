@@ -44,7 +44,7 @@ def test_assets_are_pinned_and_have_names_that_convert_reads():
 
 
 def test_every_workflow_checks_the_data_first():
-    for name in ("all", "sentences", "topics", "embedded"):
+    for name in ("all", "sentences", "topics", "english", "embedded"):
         assert PROJECT["workflows"][name][:2] == ["verify", "convert"]
     assert set(COMMANDS["verify"]["outputs"]) <= set(COMMANDS["convert"]["deps"])
 
