@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from spacy_segment.cli.ablation import MODELS
 from spacy_segment.cli.benchmark import benchmark_app
 from spacy_segment.cli.topic_details import topic_details_cli  # noqa: F401 (registers the command)
+from spacy_segment.cli.topics import topics_cli  # noqa: F401 (registers the command)
 from spacy_segment.models.static import StaticEncoder
 from spacy_segment.training.topic_formats import Section, TopicRecord
 from spacy_segment.training.topic_readers import strip_record
@@ -47,6 +48,27 @@ def test_topic_details_show_units_levels_and_stripped_text(corpus):
     assert result.exit_code == 0
     assert "weather" in result.output
     assert "no punctuation or case" in result.output
+
+
+def test_chosen_segmenters_and_a_pipeline_of_the_user(corpus, tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    nlp.add_pipe("topic_segmenter", config={"threshold": 0.999999})
+    nlp.to_disk(tmp_path / "careful")
+    systems = ["none", "ours", str(tmp_path / "careful"), "change point"]
+    arguments = ["topics", str(corpus), "--systems", ",".join(systems), "-o", str(tmp_path / "rows.json")]
+    result = CliRunner().invoke(benchmark_app, arguments, env={"COLUMNS": "200"}, catch_exceptions=False)
+    assert result.exit_code == 0
+    rows = json.loads((tmp_path / "rows.json").read_text())["macro"]
+    assert list(rows) == systems
+    assert rows["none"]["f"] == rows[systems[2]]["f"] == 0
+    assert rows["ours"]["f"] > 0
+
+
+def test_an_unknown_segmenter_is_a_coded_error(corpus):
+    result = CliRunner().invoke(benchmark_app, ["topics", str(corpus), "--systems", "none,nobody"])
+    assert result.exit_code == 1
+    assert "SEG133" in result.output
 
 
 @pytest.mark.parametrize("command", [["ablation", "no", "no", "no"], ["topic-details", "no"]])

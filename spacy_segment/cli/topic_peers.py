@@ -11,35 +11,45 @@ from ..models.change_point import ChangePoint
 from ..models.similarity import DepthScore, FirstNeighbour, unit_vectors
 from ..pipeline.topic_segmenter import TopicSegmenter
 from ..topics import find_units, topics_of
-from ..types import Bools1d, EncoderModel
+from ..types import Bools1d, EncoderModel, TopicModel
+from .segment import load_pipeline
 
 # Marks the sentences of a Doc that topics start with; the second argument is the mean topic length of the corpus.
 Segmenter = Callable[[Doc, float], Bools1d]
 # Distances beyond this percentile are boundaries, as in the "percentile" chunkers of retrieval frameworks.
 PERCENTILE = 95
+# Peers that are in packages of others.
+PACKAGES = {"TextTiling": "nltk", "chonkie semantic": "chonkie"}
 # Untrained models put the boundaries they mean at even odds.
 EVEN = 0.5
 
 
-def make_segmenters(ours: TopicSegmenter) -> dict[str, Segmenter]:
-    """Ours and its peers, on the vectors of ours; those of nltk and chonkie if these are installed."""
+def make_segmenters(ours: TopicSegmenter, systems: list[str] | None = None) -> dict[str, Segmenter]:
+    """Ours and its peers, on the vectors of ours.
+
+    systems (list of str or None): Which of them, and names or paths of pipelines; None for all but those whose package is not
+        installed.
+    RAISES (ValueError): SEG133 for what is neither.
+    """
     encoder = ours.model.layers[0]
-    segmenters: dict[str, Segmenter] = {
-        "none": lambda doc, mean: np.zeros(_n_sents(doc), dtype=bool),
-        "every-k": lambda doc, mean: np.arange(_n_sents(doc)) % max(1, round(mean)) == 0,
-        "percentile": lambda doc, mean: _percentile(encoder, doc),
+
+    def untrained(model: Callable[[EncoderModel], TopicModel]) -> Segmenter:
+        return _with(TopicSegmenter(ours.vocab, model(encoder), threshold=EVEN))
+
+    makers: dict[str, Callable[[], Segmenter]] = {
+        "none": lambda: lambda doc, mean: np.zeros(_n_sents(doc), dtype=bool),
+        "every-k": lambda: lambda doc, mean: np.arange(_n_sents(doc)) % max(1, round(mean)) == 0,
+        "percentile": lambda: lambda doc, mean: _percentile(encoder, doc),
+        "TextTiling": lambda: lambda doc, mean: _texttiling(doc),
+        "chonkie semantic": lambda: _chonkie(encoder, ours.vocab),
+        "depth score": lambda: untrained(DepthScore),
+        "first neighbour": lambda: untrained(FirstNeighbour),
+        "change point": lambda: untrained(ChangePoint),
+        "ours": lambda: _with(ours),
     }
-    if find_spec("nltk"):
-        segmenters["TextTiling"] = lambda doc, mean: _texttiling(doc)
-    if find_spec("chonkie"):
-        segmenters["chonkie semantic"] = _chonkie(encoder, ours.vocab)
-    for name, model in (
-        ("depth score", DepthScore),
-        ("first neighbour", FirstNeighbour),
-        ("change point", ChangePoint),
-    ):
-        segmenters[name] = _with(TopicSegmenter(ours.vocab, model(encoder), threshold=EVEN))
-    return {**segmenters, "ours": _with(ours)}
+    if systems is None:
+        systems = [name for name in makers if name not in PACKAGES or find_spec(PACKAGES[name])]
+    return {name: makers[name]() if name in makers else _of_pipeline(name) for name in systems}
 
 
 def _percentile(encoder: EncoderModel, doc: Doc) -> Bools1d:
@@ -92,6 +102,10 @@ def _texttiling(doc: Doc) -> Bools1d:
     offsets = np.cumsum([0, *(len(tile) for tile in tiles[:-1])])
     marks[np.minimum(np.searchsorted(starts, offsets), len(lines) - 1)] = True
     return marks
+
+
+def _of_pipeline(name: str) -> Segmenter:
+    return _with(load_pipeline(name, "xx", {}, topics=True).get_pipe("topic_segmenter"))  # type: ignore[arg-type]
 
 
 def _with(pipe: TopicSegmenter) -> Segmenter:

@@ -24,7 +24,7 @@ from ..types import Bools1d
 from .benchmark import benchmark_app
 from .reporting import reported
 from .segment import load_pipeline
-from .topic_peers import make_segmenters
+from .topic_peers import Segmenter, make_segmenters
 
 
 @dataclass
@@ -56,6 +56,7 @@ class Figures:
 def topics_cli(
     data: list[str] = typer.Argument(..., help="Gold files of any format of topics, folders or patterns"),
     model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded models if left out"),
+    systems: str = typer.Option("", help="Segmenters to compare, and names or paths of pipelines; all if left out"),
     sentences: str = typer.Option("ours", help="Units: ours (the sentence component), rule (a plain splitter), lines"),
     limit: int = typer.Option(0, help="Documents per file, 0 for all"),
     threshold: float | None = typer.Option(None, help="Another threshold of our component"),
@@ -67,7 +68,9 @@ def topics_cli(
         nlp = load_pipeline(model, "xx", {}, topics=True)
         if threshold is not None:
             nlp.get_pipe("topic_segmenter").cfg["threshold"] = threshold
-        figures, splitting = compare(nlp, data, sentences, limit)
+        chosen = systems.split(",") if systems else None
+        segmenters = make_segmenters(nlp.get_pipe("topic_segmenter"), chosen)
+        figures, splitting = compare(nlp, segmenters, data, sentences, limit)
     console = Console()
     rows = {name: _macro(corpora) for name, corpora in figures.items()}
     table = Table(title=f"topics, macro over {len(next(iter(figures.values())))} corpora")
@@ -76,7 +79,7 @@ def topics_cli(
     for name, row in rows.items():
         table.add_row(name, *[f"{row[key]:.3f}" for key in ("pk", "wd", "b", "f")], f"{row['speed']:,.0f}")
     console.print(table)
-    if splitting:
+    if splitting and "ours" in rows:
         total = 1 / (1 / splitting + 1 / rows["ours"]["speed"])
         console.print(
             f"sentence splitting: {splitting:,.0f} sentences/s; with ours for topics: {total:,.0f} sentences/s"
@@ -93,13 +96,14 @@ def topics_cli(
             write_atomically(output, srsly.json_dumps({"macro": rows, "corpora": per}, indent=2).encode())
 
 
-def compare(nlp: Language, data: list[str], sentences: str, limit: int) -> tuple[dict[str, dict[str, Figures]], float]:
+def compare(
+    nlp: Language, segmenters: dict[str, Segmenter], data: list[str], sentences: str, limit: int
+) -> tuple[dict[str, dict[str, Figures]], float]:
     """Run every segmenter on every document.
 
     RETURNS (tuple): Segmenter -> corpus -> figures, and sentences per second of sentence splitting (0 if not ours).
     RAISES (ValueError): SEG110, SEG141.
     """
-    segmenters = make_segmenters(nlp.get_pipe("topic_segmenter"))
     documents: dict[str, list[tuple[Doc, Bools1d]]] = defaultdict(list)
     seconds, n_sentences = 0.0, 0
     for example in TopicCorpus(data, limit=limit)(nlp):
