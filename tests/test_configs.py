@@ -1,5 +1,6 @@
 """Configurations: complete, and trainable on a CPU by override."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ from spacy.cli.train import train
 from spacy.tokens import DocBin
 from spacy.util import load_config
 from test_project import ROOT
+
+from spacy_segment.cli.card import forget_paths
 
 CONFIGS = sorted((ROOT / "configs").glob("*.cfg"), key=lambda path: path.name)
 # `project.yml` trains the others, see run_smoke.py.
@@ -56,11 +59,15 @@ def test_a_config_trains_on_a_cpu(path, bert, tmp_path):
             overrides = {key: value for key, value in overrides.items() if not key.startswith(sizes)}
     if has(given, "training.max_steps.total"):
         del overrides["training.max_steps"]
-    overrides |= {"paths.encoder": str(bert), **make_data(given, tmp_path)}
+    encoder = shutil.copytree(bert, tmp_path / "encoder")
+    overrides |= {"paths.encoder": str(encoder), **make_data(given, tmp_path)}
     if "checkpoint" in given["paths"]:
         overrides["paths.checkpoint"] = str(tmp_path / "checkpoint.safetensors")
     train(path, tmp_path / "out", overrides=overrides)
+    shutil.rmtree(encoder)
     nlp = spacy.load(tmp_path / "out" / "model-last")
+    forget_paths(nlp)
+    assert "spacy-transformers" in nlp.config.to_str() or str(encoder) not in nlp.config.to_str()
     doc = nlp("The baker kneads the dough. A sailor mends the sail.")
     assert doc.has_annotation("SENT_START")
     assert "topic_segmenter" not in nlp.pipe_names or doc.spans["topics"]

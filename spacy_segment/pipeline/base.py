@@ -14,6 +14,7 @@ from thinc.api import Model
 
 from ..errors import Errors
 from ..files import write_atomically
+from .sources import settle_sources
 
 SegmenterT = TypeVar("SegmenterT", bound="Segmenter")
 
@@ -84,6 +85,7 @@ class Segmenter(TrainablePipe):
             if "model" not in exclude:
                 self._try_model()
             self._settle(given)
+            settle_sources(self)
         except Exception as error:  # the files may hold anything, and so may the errors of their readers
             if str(error).startswith("[SEG"):
                 raise

@@ -5,6 +5,7 @@ spaCy writes the configuration before the components, and from values that a fac
 remembered with its pipeline until its encoder has been read.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary, ref
@@ -12,6 +13,7 @@ from weakref import WeakKeyDictionary, ref
 from spacy.language import Language
 
 HF_ENCODER = "spacy_segment.HFEncoder.v1"
+VARIABLE = re.compile(r"\$\{([^{}]+)\}")
 _pipelines: WeakKeyDictionary[Any, "ref[Language]"] = WeakKeyDictionary()
 
 
@@ -31,7 +33,7 @@ def settle_sources(component: Any) -> None:
     if given and component.adopts_threshold and component.cfg["threshold"] is None:
         configure(component, nlp, threshold=given[0])
     if nlp is not None and component.name in nlp.component_names:
-        _forget(nlp.get_pipe_config(component.name))
+        _forget(nlp.get_pipe_config(component.name), nlp.config)
 
 
 def configure(component: Any, nlp: Language | None, **settings: Any) -> None:
@@ -42,12 +44,23 @@ def configure(component: Any, nlp: Language | None, **settings: Any) -> None:
         nlp.get_pipe_config(component.name).update(settings)
 
 
-def _forget(block: Any) -> None:
+def _forget(block: Any, config: dict[str, Any]) -> None:
     if not isinstance(block, dict):
         return
     if block.get("@architectures") == HF_ENCODER:
         for key in ("name", "tokenizer"):
-            if block.get(key) is not None and Path(block[key]).is_dir():
+            if block.get(key) is not None and Path(_value(block[key], config)).is_dir():
                 block[key] = None
     for value in block.values():
-        _forget(value)
+        _forget(value, config)
+
+
+def _value(given: str, config: dict[str, Any]) -> str:
+    """What a setting says, be it the name of another one, as in "${paths.encoder}"."""
+    variable = VARIABLE.fullmatch(given)
+    if variable is None:
+        return given
+    found: Any = config
+    for part in variable[1].split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return str(found)
