@@ -276,6 +276,18 @@ def test_saving_again_gives_the_same_bytes(nlp, tmp_path):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
+def test_what_was_predicted_before_does_not_change_what_is_saved(nlp, monkeypatch):
+    """A model kept the newline policy of the last prediction, and was saved with it."""
+    pipe = nlp.get_pipe("sentence_segmenter")
+    before = pipe.to_bytes(exclude=["vocab"])
+    with monkeypatch.context() as context:
+        context.setitem(pipe.cfg, "newlines", "ignore")
+        nlp("One\ntwo.")
+        assert pipe.to_bytes(exclude=["vocab"]) != before
+        nlp("One\ntwo.")
+    assert pipe.to_bytes(exclude=["vocab"]) == before
+
+
 def test_no_file_holds_a_pickle(nlp, tmp_path):
     nlp.to_disk(tmp_path / "model")
     for path in (tmp_path / "model" / "sentence_segmenter").rglob("*"):

@@ -50,6 +50,7 @@ class Segmenter(TrainablePipe):
 
         RAISES (OSError): SEG303 if a file cannot be written.
         """
+        self._tell_model()
         folder = Path(path)
         try:
             if "cfg" not in exclude:
@@ -60,6 +61,10 @@ class Segmenter(TrainablePipe):
                 self.vocab.to_disk(folder / "vocab", exclude=exclude)
         except OSError as error:
             raise OSError(Errors.SEG303.format(path=path, reason=error)) from error
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        self._tell_model()
+        return super().to_bytes(exclude=exclude)
 
     def from_disk(self: SegmenterT, path: str | Path, *, exclude: Iterable[str] = ()) -> SegmenterT:
         """Load. RAISES (ValueError): SEG300, SEG301, SEG200."""
