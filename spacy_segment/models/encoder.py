@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import torch
 from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model
 from tokenizers import Tokenizer
@@ -132,14 +133,21 @@ class HFShim(TorchShim):
         if self._model is None and self.name is not None:
             checkpoint = read_checkpoint(self.name, tokenizer=self.tokenizer_name, n_layers=self.n_layers)
             try:
-                self.restore(self.build(checkpoint.meta).surface_weights() | checkpoint.weights, checkpoint.meta)
+                self.restore(self._fresh_surface(checkpoint.meta) | checkpoint.weights, checkpoint.meta)
             except ValueError as error:
                 raise ValueError(Errors.SEG310.format(name=Path(self.name).name, reason=error)) from error
             self.head, self.threshold = checkpoint.head, checkpoint.threshold
         return super().module
 
+    def _fresh_surface(self, meta: dict[str, Any]) -> dict[str, torch.Tensor]:
+        """The tables of surface features, which no checkpoint brings: zeros. The encoder itself takes no memory for this."""
+        with torch.device("meta"):
+            tables = self.build(meta).surface.state_dict()
+        return {f"surface.{name}": torch.zeros(table.shape) for name, table in tables.items()}
+
     @property
     def tokenizer(self) -> Tokenizer:
+        """RAISES (ValueError): SEG302, SEG310."""
         if self._tokenizer is None:
             _ = self.module
             self._tokenizer = Tokenizer.from_str(self.meta["tokenizer"])

@@ -69,10 +69,6 @@ class LimitedLookahead(nn.Module):
         self.packs = is_packable(encoder)
         self.masks: dict[int, Tensor] = {}
 
-    def surface_weights(self) -> dict[str, Tensor]:
-        """The tables of surface features, as in the state dict: no checkpoint of an encoder brings them."""
-        return {f"surface.{name}": values for name, values in self.surface.state_dict().items()}
-
     def forward(self, ids: Tensor, surface: Tensor, shapes: list[Shape]) -> Tensor:
         embedded = self.encoder.get_input_embeddings()(ids)
         for column, table in enumerate(self.surface):
