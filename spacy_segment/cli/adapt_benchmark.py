@@ -16,9 +16,9 @@ from ..align import sent_start_offsets
 from ..errors import Errors
 from ..files import write_atomically
 from ..training.adapt import AdaptSettings, adapt
-from ..training.formats import Record, find_files, read_records
+from ..training.formats import Record, find_files, read_records, take
 from ..training.readers import corpus_name
-from .benchmark import benchmark_app, measure, take
+from .benchmark import benchmark_app, measure
 from .reporting import reported
 from .segment import load_pipeline
 

@@ -19,7 +19,7 @@ from spacy.cli._util import app
 from ..files import write_atomically
 from ..metrics import PRF, count
 from ..training.corruption import CONDITIONS
-from ..training.formats import Record, find_files, read_records
+from ..training.formats import Record, find_files, read_records, take
 from ..training.readers import corpus_name
 from .peers import MAKERS, Splitter, make_splitter, splitter_version
 from .reporting import reported
@@ -205,13 +205,3 @@ def _speed(results: Results, condition: str, system: str) -> str:
     chosen = [r for (_, c, s), r in results.items() if c == condition and s == system]
     seconds = sum(r.seconds for r in chosen)
     return f"{sum(r.characters for r in chosen) / seconds:,.0f}" if seconds else "-"
-
-
-def take(records: Iterable[Record], limit: int) -> Iterable[Record]:
-    """Records until `limit` characters are reached (all for 0); the first one always."""
-    size = 0
-    for record in records:
-        yield record
-        size += len(record.text)
-        if limit and size >= limit:
-            return

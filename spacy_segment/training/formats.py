@@ -6,9 +6,10 @@ import json
 import re
 import unicodedata
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from spacy.tokens import DocBin
 from spacy.vocab import Vocab
@@ -16,6 +17,9 @@ from spacy.vocab import Vocab
 from ..align import has_sents, sent_start_offsets
 from ..errors import Errors
 from ..text import code_points, is_kind
+
+# A record of sentences or of topics: it has a text.
+AnyRecord = TypeVar("AnyRecord", bound=Any)
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,16 @@ class Record:
 
 
 Lines = Iterator[tuple[int, str]]
+
+
+def take(records: Iterable[AnyRecord], limit: int) -> Iterator[AnyRecord]:
+    """Records until `limit` characters of their texts are reached (all for 0); the first one always."""
+    size = 0
+    for record in records:
+        yield record
+        size += len(record.text)
+        if limit and size >= limit:
+            return
 
 
 def find_files(paths: str | Path | list[str] | list[Path], suffixes: Sequence[str] | None = None) -> list[Path]:

@@ -1,7 +1,7 @@
 """Corpora with gold topics for `spacy train`: files as they are, or an endless mixture of many."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +16,7 @@ from ..errors import Errors
 from ..scorers import CORPUS
 from ..topics import NO_LABEL, TOPICS
 from .corruption import CONDITIONS
-from .formats import find_files
+from .formats import find_files, take
 from .topic_formats import Section, TopicRecord, read_topics
 
 Corpus = Callable[[Language], Iterator[Example]]
@@ -79,7 +79,7 @@ def MixedTopics(
     def read(nlp: Language) -> Iterator[Example]:
         rng = np.random.default_rng(seed)
         shelves = [
-            _Shelf(corpus_of(file), [r for r in _first(read_topics(file), max_chars) if r.text.strip()])
+            _Shelf(corpus_of(file), [r for r in take(read_topics(file), max_chars) if r.text.strip()])
             for file in find_files(path, SUFFIXES)
         ]
         shelves = [shelf for shelf in shelves if shelf.records]
@@ -162,15 +162,6 @@ def strip_record(record: TopicRecord, condition: str) -> TopicRecord:
                 sections.append(replace(section, start=len(text), end=len(text) + len(part) + 1))
                 text += part + " "
     return TopicRecord(record.id, text, sections)
-
-
-def _first(records: Iterable[TopicRecord], max_chars: int) -> Iterator[TopicRecord]:
-    left = max_chars
-    for record in records:
-        yield record
-        left -= len(record.text)
-        if max_chars and left <= 0:
-            return
 
 
 def corpus_of(file: Path) -> str:
