@@ -82,13 +82,12 @@ class BandedAttention(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         n, width = x.shape
-        blocks = self.qkv(x).view(-1, self.lookback, 3, self.n_heads, width // self.n_heads)
-        q = blocks[:, :, 0]  # (n_blocks, lookback, n_heads, head_width)
-        k, v = gather_band(blocks[:, :, 1:], self.lookahead).unbind(2)
+        qkv = self.qkv(x).view(n, 3, self.n_heads, width // self.n_heads)
+        q = qkv[:, 0].unflatten(0, (-1, self.lookback)).transpose(1, 2)  # (n_blocks, n_heads, lookback, head_width)
+        k, v = view_band(qkv[:, 1:], self.lookback, self.lookahead).transpose(-1, -2).unbind(1)
         bias = self.distance_bias[:, self.distance.clamp(0, self.lookback + self.lookahead)].to(q.dtype)
         bias = bias.masked_fill(~mask[:, None], torch.finfo(q.dtype).min / 2)
         with torch.autocast(x.device.type, enabled=False):
-            q, k, v = (heads.transpose(1, 2) for heads in (q, k, v))
             y = F.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         return self.output(y.transpose(1, 2).reshape(n, width))
 
@@ -172,9 +171,9 @@ class BandedStack(nn.Module):
         x = F.pad(x, (0, 0, 0, fill))
         segments = F.pad(segments, (0, fill), value=-1)
         keep = (segments >= 0)[:, None]
-        blocks = segments.view(-1, self.lookback)
         inside = (self.distance >= 0) & (self.distance <= self.lookback + self.lookahead)
-        mask = inside & (blocks[:, :, None] == gather_band(blocks, self.lookahead, fill=-2)[:, None, :])
+        band = view_band(segments, self.lookback, self.lookahead, fill=-2)
+        mask = inside & (segments.view(-1, self.lookback, 1) == band[:, None, :])
         for layer in self.layers:
             x = layer(x, keep, mask)
         return self.norm(x)[:n]
@@ -238,15 +237,14 @@ def padded_length(n: int, block: int) -> int:
     return -(-n // step) * step
 
 
-def gather_band(blocks: Tensor, lookahead: int, *, fill: int = 0) -> Tensor:
-    """Put the block before and the first pieces of the block after around every block.
+def view_band(rows: Tensor, lookback: int, lookahead: int, *, fill: int = 0) -> Tensor:
+    """Every block of `lookback` rows with the block before and the first rows of the block after around it; nothing is copied
+    but the rows once.
 
-    Shape: (n_blocks, lookback, ...) -> (n_blocks, 2 * lookback + lookahead, ...)
+    Shape: (n, ...) -> (n_blocks, ..., 2 * lookback + lookahead)
     """
-    outside = torch.full_like(blocks[:1], fill)
-    before = torch.cat([outside, blocks[:-1]])
-    after = torch.cat([blocks[1:], outside])[:, :lookahead]
-    return torch.cat([before, blocks, after], dim=1)
+    before, after = (rows.new_full((width, *rows.shape[1:]), fill) for width in (lookback, lookahead))
+    return torch.cat([before, rows, after]).unfold(0, 2 * lookback + lookahead, lookback)
 
 
 def band_distances(lookback: int, lookahead: int) -> Tensor:
