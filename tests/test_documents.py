@@ -63,10 +63,10 @@ def test_joined_texts_are_one_document_with_a_boundary_between():
 
 def test_a_memo_has_an_end_and_is_not_copied():
     memo = Memo(largest=10)
-    memo.put("a", 1, size=8)
-    memo.put("b", 2, size=3)
-    assert (memo.get("a"), memo.get("b")) == (1, None)
-    assert pickle.loads(pickle.dumps(memo)).get("a") is None
+    recall = memo.recall
+    assert [recall("a", lambda: 1, size=lambda made: 8), recall("b", lambda: 2, size=lambda made: 3)] == [1, 2]
+    assert [recall("a", lambda: 3, size=lambda made: 8), recall("b", lambda: 4, size=lambda made: 3)] == [1, 4]
+    assert pickle.loads(pickle.dumps(memo)).recall("a", lambda: 5, size=lambda made: 8) == 5
 
 
 def test_texts_that_come_again_are_not_cut_into_pieces_again(monkeypatch):

@@ -223,14 +223,13 @@ def _part(
 
 def _known_changes(model: TopicModel, text: str, starts: Ints1d, pieces: PieceStates, places: Bools1d) -> Floats2d:
     """Change points of a document, found once where the vectors stay as they are."""
-    stays = not model.layers[0].attrs.get("trainable", True)
-    memo, key = topic_shim(model).memo, f"{int(places.sum())} {text}"
-    known = memo.get(key) if stays else None
-    if known is None:
-        known = _changes(model, unit_means(pieces, owners(pieces, starts), len(starts)), places)
-        if stays:
-            memo.put(key, known, size=known.size)
-    return known
+
+    def find() -> Floats2d:
+        return _changes(model, unit_means(pieces, owners(pieces, starts), len(starts)), places)
+
+    if model.layers[0].attrs.get("trainable", True):
+        return find()
+    return topic_shim(model).memo.recall(f"{int(places.sum())} {text}", find, size=np.size)
 
 
 def _losses(

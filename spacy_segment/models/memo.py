@@ -1,6 +1,9 @@
 """What training would make of the same text again and again."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Made = TypeVar("Made")
 
 # Numbers kept, of all texts together: 600 MB of pieces, at 12 bytes each.
 LARGEST = 50_000_000
@@ -17,14 +20,15 @@ class Memo:
         self._made: dict[str, Any] = {}
         self._size = 0
 
-    def get(self, text: str) -> Any:
-        """What was made of the text, or None."""
-        return self._made.get(text)
-
-    def put(self, text: str, made: Any, *, size: int) -> None:
-        if self._size + size <= self.largest:
+    def recall(self, text: str, make: Callable[[], Made], *, size: Callable[[Made], int]) -> Made:
+        """What was made of the text, made now if it is not known. size (Callable): Numbers in it."""
+        if text in self._made:
+            return self._made[text]
+        made = make()
+        if self._size + size(made) <= self.largest:
             self._made[text] = made
-            self._size += size
+            self._size += size(made)
+        return made
 
     def __reduce__(self) -> tuple[type, tuple[int]]:
         return Memo, (self.largest,)

@@ -53,9 +53,8 @@ def begin_unit_vectors(
 
 
 def _known(encoder: EncoderModel, memo: Memo, doc: Doc, units: Units) -> Floats2d:
-    key = f"vectors of {len(units.starts)} {doc.text}"
-    vectors = memo.get(key)
-    if vectors is None:
-        vectors = unit_vectors(encoder, doc, units).astype(np.float16)
-        memo.put(key, vectors, size=vectors.nbytes // 12)
-    return vectors
+    return memo.recall(
+        f"vectors of {len(units.starts)} {doc.text}",
+        lambda: unit_vectors(encoder, doc, units).astype(np.float16),
+        size=lambda vectors: vectors.nbytes // 12,
+    )

@@ -97,13 +97,12 @@ class _Pieces:
 
 def _pieces(shim: VocabularyShim, text: str, *, remember: bool) -> _Pieces:
     """Texts come again and again in training; cutting them into pieces would take longer than learning from them."""
-    known = shim.memo.get(text) if remember else None
-    if known is None:
+
+    def cut() -> _Pieces:
         found = tokenize(shim.tokenizer, text, n_known=shim.meta["n_known"], see_newlines=True)
-        known = _Pieces(*(a.astype(np.int32) for a in (found.features[:, 0], found.starts, found.ends)))
-        if remember:
-            shim.memo.put(text, known, size=len(known.ids))
-    return known
+        return _Pieces(*(a.astype(np.int32) for a in (found.features[:, 0], found.starts, found.ends)))
+
+    return shim.memo.recall(text, cut, size=lambda pieces: len(pieces.ids)) if remember else cut()
 
 
 def _build(meta: dict[str, Any], *, width: int) -> Table:
