@@ -88,6 +88,21 @@ def test_vectors_of_a_small_corpus_have_the_wanted_width_and_meaning(corpus):
     np.testing.assert_allclose(vectors[unseen], random_directions(len(vectors), 64, 0)[unseen], rtol=1e-5)
 
 
+def test_a_run_that_goes_on_reads_its_vectors_and_a_fresh_one_makes_them(corpus, tmp_path, monkeypatch):
+    texts, checkpoint = str(corpus / "*.md"), tmp_path / "run.safetensors"
+    _, made = train_vectors(texts, width=32, checkpoint=str(checkpoint))
+    checkpoint.touch()
+    with monkeypatch.context() as patch:
+        patch.setattr("spacy_segment.training.vectors.analyse", None)
+        _, kept = train_vectors(texts, width=32, checkpoint=str(checkpoint))
+        with pytest.raises(ValueError, match=r"SEG420.*SEG301"):
+            train_vectors(texts, width=64, checkpoint=str(checkpoint))
+    np.testing.assert_array_equal(kept, made)
+    checkpoint.unlink()
+    _, wider = train_vectors(texts, width=64, checkpoint=str(checkpoint))
+    assert wider.shape[1] == 64
+
+
 def test_static_vectors_of_the_package():
     encoder = StaticEncoder(pretrained="topics")
     nlp = spacy.blank("en")

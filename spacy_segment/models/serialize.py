@@ -17,9 +17,14 @@ SCALE = ".scale"
 
 
 def to_bytes(module: nn.Module, meta: dict[str, Any]) -> bytes:
-    """RETURNS (bytes): safetensors with the weights in full, and `meta` (JSON values) in the header."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
-    return save_tensors(tensors, {FORMAT: json.dumps(meta, sort_keys=True)})
+    """RETURNS (bytes): safetensors with the weights of a module in full, and `meta` (JSON values) in the header."""
+    return save({name: tensor.detach().cpu() for name, tensor in module.state_dict().items()}, meta)
+
+
+def save(tensors: dict[str, Tensor], meta: dict[str, Any]) -> bytes:
+    """RETURNS (bytes): What `read` reads."""
+    contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    return save_tensors(contiguous, {FORMAT: json.dumps(meta, sort_keys=True)})
 
 
 def pack(tensors: dict[str, Tensor], meta: dict[str, Any]) -> bytes:
@@ -31,8 +36,8 @@ def pack(tensors: dict[str, Tensor], meta: dict[str, Any]) -> bytes:
             packed[name] = torch.round(tensor / scale).to(torch.int8)
             packed[name + SCALE] = scale.to(torch.float16)
         else:
-            packed[name] = tensor.to(torch.float16).contiguous()
-    return save_tensors(packed, {FORMAT: json.dumps(meta, sort_keys=True)})
+            packed[name] = tensor.to(torch.float16)
+    return save(packed, meta)
 
 
 def read(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -3,11 +3,14 @@ from a sentence encoder.
 """
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import torch
 from tokenizers import Tokenizer
 
+from ..errors import Errors
+from ..files import write_atomically
 from ..models import serialize
 from ..models.pieces import N_BUCKETS, tokenize
 from ..models.weights import pretrained_path
@@ -32,18 +35,49 @@ def train_vectors(
     teacher: str | None = None,
     teacher_width: int = 96,
     seed: int = 0,
+    checkpoint: str | None = None,
 ) -> tuple[Tokenizer, np.ndarray]:
     """Vectors from latent semantic analysis of a topic corpus, beside vectors taught by a sentence encoder if there is one.
 
     vocabulary (str): Weights in the package whose vocabulary is taken.
     teacher (str or None): Directory or name of a Hugging Face sentence encoder; teacher_width (int): how many of the `width`
         columns are of its making.
+    checkpoint (str or None): Checkpoint of the training these vectors are for. They are kept beside it, in a file of the same name that ends
+        in `.vectors.safetensors`, and read from there by a run that goes on from it.
     RETURNS (tuple): The vocabulary, and (n_pieces + N_BUCKETS, width) vectors. Both parts are 1 long in the mean over the
         pieces of the texts; pieces the texts do not have get random directions, so that other languages have lexical cohesion.
-    RAISES (ValueError): SEG110, SEG141, SEG201, SEG310.
+    RAISES (ValueError): SEG110, SEG141, SEG201, SEG310; SEG420 if the file beside the checkpoint is not that of these vectors.
     """
     _, meta = serialize.read(pretrained_path(vocabulary).read_bytes())
     tokenizer, n_known = Tokenizer.from_str(meta["tokenizer"]), meta["n_known"]
+    kept = None if checkpoint is None else Path(checkpoint).with_suffix(".vectors.safetensors")
+    if kept is None:
+        return tokenizer, _make_vectors(path, tokenizer, n_known, width, teacher, teacher_width, seed)
+    if Path(checkpoint or "").exists() and kept.exists():
+        return tokenizer, _read_vectors(kept, (n_known + N_BUCKETS, width))
+    vectors = _make_vectors(path, tokenizer, n_known, width, teacher, teacher_width, seed)
+    write_atomically(kept, serialize.save({"vectors": torch.from_numpy(vectors)}, {}))
+    return tokenizer, vectors
+
+
+def _read_vectors(path: Path, shape: tuple[int, int]) -> np.ndarray:
+    try:
+        tensors, _ = serialize.read(path.read_bytes())
+        serialize.check_fit({"vectors": torch.empty(shape, device="meta")}, tensors)
+    except ValueError as error:
+        raise ValueError(Errors.SEG420.format(path=path, reason=error)) from error
+    return tensors["vectors"].numpy()
+
+
+def _make_vectors(
+    path: str | list[str],
+    tokenizer: Tokenizer,
+    n_known: int,
+    width: int,
+    teacher: str | None,
+    teacher_width: int,
+    seed: int,
+) -> np.ndarray:
     corpora = {
         file: [passage for record in read_topics(file) for passage in _passages(record)]
         for file in find_files(path, SUFFIXES)
@@ -62,7 +96,7 @@ def train_vectors(
         vectors = np.hstack([taught, vectors])
     unseen = telling == 0
     vectors[unseen] = random_directions(len(vectors), width, seed)[unseen]
-    return tokenizer, vectors.astype(np.float32)
+    return vectors.astype(np.float32)
 
 
 def random_directions(n: int, width: int, seed: int) -> np.ndarray:
