@@ -61,7 +61,7 @@ class LocalConv(nn.Module):
 class BandedAttention(nn.Module):
     """Multi-head attention in which a piece sees `lookback` pieces back and `lookahead` pieces on.
 
-    Keys and values are gathered per block of `lookback` queries: the block before, the block itself and
+    A block of `lookback` queries sees a band of keys and values: the block before, the block itself and
     the first `lookahead` pieces of the block after. A learned bias for every distance takes the place of positions.
 
     Raffel et al. (2020), T5 (relative bias); Beltagy et al. (2020), Longformer (band).
@@ -248,7 +248,7 @@ def view_band(rows: Tensor, lookback: int, lookahead: int, *, fill: int = 0) -> 
 
 
 def band_distances(lookback: int, lookahead: int) -> Tensor:
-    """Distance of every key of a gathered band to every query, 0 = `lookback` pieces before it.
+    """Distance of every key of a band to every query, 0 = `lookback` pieces before it.
 
     Shape: (lookback, 2 * lookback + lookahead)
     """
