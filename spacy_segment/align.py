@@ -11,7 +11,7 @@ import numpy as np
 from spacy.tokens import Doc
 
 from .errors import Errors
-from .text import code_points, is_kind, newlines_before
+from .text import code_points, is_kind, newlines_before, running_total
 from .types import Boundaries, Ints1d, PieceStates
 
 ZWNJ = 0x200C
@@ -137,10 +137,10 @@ def move_to_tokens(doc: Doc, boundaries: Boundaries, *, split: bool | str) -> Bo
 def _pool(offsets: Ints1d, logits: np.ndarray) -> Boundaries:
     """Sort by offset; one entry per offset, the largest; offsets below 1 are left out."""
     order = np.argsort(offsets, kind="stable")
-    order = order[offsets[order] > 0]
-    unique, first = np.unique(offsets[order], return_index=True)
-    pooled = np.maximum.reduceat(logits[order], first) if len(first) else np.zeros(0, dtype=np.float32)
-    return Boundaries(offsets=unique, logits=pooled)
+    places, logits = np.maximum(offsets[order], 0), logits[order]
+    first = np.flatnonzero(np.diff(places, prepend=0))
+    pooled = np.maximum.reduceat(logits, first) if len(first) else np.zeros(0, dtype=np.float32)
+    return Boundaries(offsets=places[first], logits=pooled)
 
 
 def _goes_on(text: str, points: Ints1d, offsets: Ints1d) -> np.ndarray:
@@ -179,12 +179,12 @@ def _follows_linker(points: Ints1d, offsets: Ints1d) -> np.ndarray:
         return np.zeros(len(offsets), dtype=bool)
     marks = linker | is_kind(points, "extend") & (points != ZWNJ)
     run_starts = np.maximum.accumulate(np.where(marks, 0, np.arange(1, len(points) + 1)))
-    n_linkers = np.concatenate([[0], np.cumsum(linker)])
+    n_linkers = running_total(linker)
     return n_linkers[offsets] > n_linkers[run_starts[np.maximum(offsets - 1, 0)]]
 
 
 def _holds_unspaced(points: Ints1d, starts: Ints1d, ends: Ints1d) -> np.ndarray:
-    total = np.concatenate([[0], np.cumsum(is_kind(points, "unspaced"))])
+    total = running_total(is_kind(points, "unspaced"))
     return total[ends] > total[starts]
 
 

@@ -84,6 +84,13 @@ def is_kind(points: Ints1d, kind: str) -> np.ndarray:
     return known | (points >= TABLE_SIZE) if kind == "unspaced" else known
 
 
+def running_total(flags: np.ndarray) -> Ints1d:
+    """RETURNS (Ints1d): How many of n flags are set before each place, (n + 1,). Four bytes each: texts are long."""
+    total = np.zeros(len(flags) + 1, dtype=np.int32)
+    np.cumsum(flags, dtype=np.int32, out=total[1:])
+    return total
+
+
 def ends_with_mark(text: str) -> bool:
     """Whether the last sentence of a text ends with a final mark."""
     return text[-TAIL:].rstrip(AFTER_FINAL).endswith(FINAL_MARKS)
@@ -94,7 +101,7 @@ def newlines_before(text: str, offsets: np.ndarray) -> np.ndarray:
     points = code_points(text)
     newline = (points == ord("\n")) | ((points == ord("\r")) & (np.append(points[1:], 0) != ord("\n")))
     newline |= np.isin(points, (0x0B, 0x0C, 0x85, 0x2028, 0x2029))
-    total = np.concatenate([[0], np.cumsum(newline)])
+    total = running_total(newline)
     place = np.arange(len(points) + 1)
     last_text = np.maximum.accumulate(np.where(np.append(~is_kind(points, "space"), False), place + 1, 0))
     before = np.where(offsets > 0, last_text[np.maximum(offsets, 1) - 1], 0)

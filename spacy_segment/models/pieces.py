@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, normalizers, pre_tokenizers
 from tokenizers import models as tokenizer_models
 from tokenizers.trainers import BpeTrainer
 
-from ..text import code_points, is_kind
+from ..text import code_points, is_kind, running_total
 from ..types import Ints1d, Ints2d
 
 PAD, UNKNOWN = "[PAD]", "[UNK]"
@@ -71,19 +71,18 @@ def tokenize(tokenizer: Tokenizer, text: str, *, n_known: int, see_newlines: boo
     see_newlines (bool): Tell newlines and spaces apart in the gap features.
     """
     points = code_points(text)
-    ids, starts, ends = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    columns = []
     for begin, end in parts(text, PART):
         encoding = tokenizer.encode(text[begin:end], add_special_tokens=False)
         offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2) + begin
-        ids.append(np.asarray(encoding.ids, dtype=np.int64))
-        starts.append(offsets[:, 0])
-        ends.append(offsets[:, 1])
-    piece_ids, piece_starts, piece_ends = np.concatenate(ids), np.concatenate(starts), np.concatenate(ends)
-    unknown = piece_ids == tokenizer.token_to_id(UNKNOWN)
-    buckets = n_known + (points[piece_starts] >> 7) % N_BUCKETS
-    surface = surface_of_pieces(points, piece_starts, piece_ends, see_newlines=see_newlines)
-    features = np.column_stack([np.where(unknown, buckets, piece_ids), surface])
-    return Pieces(features=features.astype(np.int32), starts=piece_starts, ends=piece_ends)
+        columns.append(np.column_stack([np.asarray(encoding.ids, dtype=np.int64), offsets]))
+    ids, starts, ends = (np.concatenate([rows[:, i] for rows in columns]) for i in range(3))
+    del columns
+    features = np.empty((len(ids), 1 + len(N_VALUES)), dtype=np.int32)
+    buckets = n_known + (points[starts] >> 7) % N_BUCKETS
+    features[:, 0] = np.where(ids == tokenizer.token_to_id(UNKNOWN), buckets, ids)
+    features[:, 1:] = surface_of_pieces(points, starts, ends, see_newlines=see_newlines)
+    return Pieces(features=features, starts=starts, ends=ends)
 
 
 def surface_of_pieces(points: Ints1d, starts: Ints1d, ends: Ints1d, *, see_newlines: bool) -> Ints2d:
@@ -131,5 +130,5 @@ def _gap_features(points: Ints1d, starts: Ints1d, ends: Ints1d, see_newlines: bo
 
 
 def _count(flags: np.ndarray, starts: Ints1d, ends: Ints1d) -> Ints1d:
-    total = np.concatenate([[0], np.cumsum(flags)])
+    total = running_total(flags)
     return total[ends] - total[starts]
