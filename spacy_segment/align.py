@@ -15,6 +15,8 @@ from .text import code_points, is_kind, newlines_before, running_total
 from .types import Boundaries, Ints1d, PieceStates
 
 ZWNJ = 0x200C
+# Tokens whose text is put together at once.
+PART = 10_000
 
 
 def token_offsets(doc: Doc) -> tuple[Ints1d, Ints1d]:
@@ -32,6 +34,11 @@ def text_length(doc: Doc) -> int:
         return 0
     last = doc[-1]
     return last.idx + len(last.text_with_ws)
+
+
+def text_of(doc: Doc) -> str:
+    """RETURNS (str): `Doc.text`, put together in parts: it holds a string of every token until it is done."""
+    return "".join(doc[i : i + PART].text_with_ws for i in range(0, len(doc), PART))
 
 
 def is_among(values: Ints1d, places: Ints1d) -> np.ndarray:
@@ -99,7 +106,7 @@ def sent_start_offsets(doc: Doc) -> Ints1d:
         return np.zeros(0, dtype=np.int64)
     flags = doc.to_array("SENT_START").astype(np.int64) == 1
     flags[0] = True
-    return next_text(doc.text, token_offsets(doc)[0][flags].tolist())
+    return next_text(text_of(doc), token_offsets(doc)[0][flags].tolist())
 
 
 def boundaries_of(pieces: PieceStates) -> Boundaries:
@@ -120,7 +127,7 @@ def move_to_tokens(doc: Doc, boundaries: Boundaries, *, split: bool | str) -> Bo
         "auto": in tokens of scripts that are written without spaces.
     RETURNS (Boundaries): None before white space or what goes on with the text before it, see `_goes_on`.
     """
-    text = doc.text
+    text = text_of(doc)
     points = code_points(text)
     starts, ends = token_offsets(doc)
     places = starts[~is_space(doc) & ~_goes_on(text, points, starts)]
@@ -129,7 +136,7 @@ def move_to_tokens(doc: Doc, boundaries: Boundaries, *, split: bool | str) -> Bo
         owner = np.searchsorted(starts, boundaries.offsets, side="right") - 1
         inside = (boundaries.offsets > starts[owner]) & (boundaries.offsets < ends[owner])
         inside &= ~_goes_on(text, points, boundaries.offsets) & ~is_kind(points[boundaries.offsets], "space")
-        stays |= inside if split is True else inside & _holds_unspaced(points, starts, ends)[owner]
+        stays |= inside if split is True else inside & _holds_unspaced(points, starts)[owner]
     following = np.append(places, -1)[np.searchsorted(places, boundaries.offsets)]
     return _pool(np.where(stays, boundaries.offsets, following), boundaries.logits)
 
@@ -183,9 +190,9 @@ def _follows_linker(points: Ints1d, offsets: Ints1d) -> np.ndarray:
     return n_linkers[offsets] > n_linkers[run_starts[np.maximum(offsets - 1, 0)]]
 
 
-def _holds_unspaced(points: Ints1d, starts: Ints1d, ends: Ints1d) -> np.ndarray:
-    total = running_total(is_kind(points, "unspaced"))
-    return total[ends] > total[starts]
+def _holds_unspaced(points: Ints1d, starts: Ints1d) -> np.ndarray:
+    """Whether a character of a script without spaces is in the token at each start, (len(starts),)."""
+    return np.logical_or.reduceat(is_kind(points, "unspaced"), starts)
 
 
 def has_sents(doc: Doc) -> bool:

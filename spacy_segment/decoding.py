@@ -72,17 +72,18 @@ def decode(
         gains = logits - _log_odds(best_thresholds(np.where(may & ~must, logits, -np.inf), certain))
     else:
         gains = logits - _log_odds(threshold)
-    positions = np.concatenate([[0], np.cumsum(np.ones(n, dtype=np.int64) if lengths is None else lengths)])
     limited = min_length > 1 or max_length is not None
     if n_segments is not None:
         _check_number(n_segments, int(must.sum()), int(may.sum()))
         if not limited:
             return _strongest(gains, must, may, n_segments)
-        return _best_of_number(gains, must, may, positions, min_length, max_length, n_segments)
-    if not limited:
-        if prior is not None:
-            return best_of_lengths(gains, must, may, positions, prior)
+    elif not limited and prior is None:
         return np.flatnonzero(must | (may & (gains > 0)))
+    positions = np.concatenate([[0], np.cumsum(np.ones(n, dtype=np.int64) if lengths is None else lengths)])
+    if n_segments is not None:
+        return _best_of_number(gains, must, may, positions, min_length, max_length, n_segments)
+    if not limited and prior is not None:
+        return best_of_lengths(gains, must, may, positions, prior)
     return _best_path(gains, must, may, positions, min_length, max_length)
 
 

@@ -9,6 +9,7 @@ from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model
 from tokenizers import Tokenizer
 
+from ..align import text_of
 from ..errors import Errors
 from ..types import EncoderModel, Floats2d, Ints1d, PieceStates
 from .pieces import N_BUCKETS, N_VALUES, Pieces, tokenize, train_vocabulary
@@ -188,7 +189,7 @@ def flatten(pieces: list[Pieces], gap: int) -> tuple[np.ndarray, Ints1d, list[sl
 def _tokenize_all(model: EncoderModel, docs: list[Doc]) -> list[Pieces]:
     shim = cast(VocabularyShim, model.shims[0])
     return [
-        tokenize(shim.tokenizer, doc.text, n_known=shim.meta["n_known"], see_newlines=model.attrs["see_newlines"])
+        tokenize(shim.tokenizer, text_of(doc), n_known=shim.meta["n_known"], see_newlines=model.attrs["see_newlines"])
         for doc in docs
     ]
 

@@ -5,7 +5,16 @@ from typing import Any
 import numpy as np
 from spacy.tokens import Doc
 
-from ..align import is_among, is_space, move_to_tokens, set_sent_starts, split_tokens, text_length, token_offsets
+from ..align import (
+    is_among,
+    is_space,
+    move_to_tokens,
+    set_sent_starts,
+    split_tokens,
+    text_length,
+    text_of,
+    token_offsets,
+)
 from ..decoding import CERTAIN, MARKED, decode
 from ..length_prior import LengthPrior
 from ..text import TAIL, ends_with_mark, newlines_before
@@ -63,7 +72,7 @@ def _follows_newline(doc: Doc, offsets: Ints1d, policy: str) -> np.ndarray:
     wanted = {"hard": 1, "paragraph": 2}.get(policy)
     if wanted is None:
         return np.zeros(len(offsets), dtype=bool)
-    return newlines_before(doc.text, offsets) >= wanted
+    return newlines_before(text_of(doc), offsets) >= wanted
 
 
 def _lengths(doc: Doc, offsets: Ints1d, settings: Settings) -> Ints1d:
