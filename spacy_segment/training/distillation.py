@@ -14,7 +14,7 @@ from ..models.pieces import N_BUCKETS, tokenize
 # Passages and pieces the teacher reads at once; steps of training, passages per step, step size.
 BATCH = 1024
 BATCH_PIECES = 2048
-STEPS = 6_000
+STEPS = 3_000
 STUDENT_BATCH = 512
 RATE = 0.003
 # Passages a piece must stand in before their mean counts as much as the teacher's vector of the piece alone.

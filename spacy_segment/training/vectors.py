@@ -24,7 +24,7 @@ PASSAGE = 3_000
 ROUNDS = 4
 OVERSAMPLING = 32
 # Passages a teacher reads, as many of every corpus that has so many, and the least and most characters of one.
-N_TAUGHT = 80_000
+N_TAUGHT = 10_000
 TAUGHT = (40, 400)
 
 
