@@ -101,6 +101,9 @@ def test_a_run_that_goes_on_reads_its_vectors_and_a_fresh_one_makes_them(corpus,
     checkpoint.unlink()
     _, wider = train_vectors(texts, width=64, checkpoint=str(checkpoint))
     assert wider.shape[1] == 64
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="SEG421"):
+        train_vectors(texts, width=32, checkpoint=str(tmp_path / "file" / "run.safetensors"))
 
 
 def test_static_vectors_of_the_package():

@@ -3,6 +3,7 @@ from a sentence encoder.
 """
 
 import itertools
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,17 +47,22 @@ def train_vectors(
         in `.vectors.safetensors`, and read from there by a run that goes on from it.
     RETURNS (tuple): The vocabulary, and (n_pieces + N_BUCKETS, width) vectors. Both parts are 1 long in the mean over the
         pieces of the texts; pieces the texts do not have get random directions, so that other languages have lexical cohesion.
-    RAISES (ValueError): SEG110, SEG141, SEG201, SEG310; SEG420 if the file beside the checkpoint is not that of these vectors.
+    RAISES (ValueError): SEG110, SEG141, SEG201, SEG310; SEG420 if the file beside the checkpoint is not that of these vectors;
+        OSError: SEG421 if it cannot be written.
     """
     _, meta = serialize.read(pretrained_path(vocabulary).read_bytes())
     tokenizer, n_known = Tokenizer.from_str(meta["tokenizer"]), meta["n_known"]
-    kept = None if checkpoint is None else Path(checkpoint).with_suffix(".vectors.safetensors")
-    if kept is None:
-        return tokenizer, _make_vectors(path, tokenizer, n_known, width, teacher, teacher_width, seed)
-    if Path(checkpoint or "").exists() and kept.exists():
+    make = partial(_make_vectors, path, tokenizer, n_known, width, teacher, teacher_width, seed)
+    if checkpoint is None:
+        return tokenizer, make()
+    kept = Path(checkpoint).with_suffix(".vectors.safetensors")
+    if Path(checkpoint).exists() and kept.exists():
         return tokenizer, _read_vectors(kept, (n_known + N_BUCKETS, width))
-    vectors = _make_vectors(path, tokenizer, n_known, width, teacher, teacher_width, seed)
-    write_atomically(kept, serialize.save({"vectors": torch.from_numpy(vectors)}, {}))
+    vectors = make()
+    try:
+        write_atomically(kept, serialize.save({"vectors": torch.from_numpy(vectors)}, {}))
+    except OSError as error:
+        raise OSError(Errors.SEG421.format(path=kept, reason=error)) from error
     return tokenizer, vectors
 
 
