@@ -18,7 +18,7 @@ from ..errors import Errors
 from ..text import code_points, is_kind
 from ..types import EncoderModel, Floats1d, Floats2d, Ints1d, Ints2d, PieceStates
 from .checkpoints import build_config, build_encoder, lookahead_per_layer, read_checkpoint
-from .pieces import N_VALUES, PART, parts, surface_of_pieces
+from .pieces import N_VALUES, cut, surface_of_pieces
 from .shim import TorchShim, check_vocabulary
 from .torch.lookahead import Shape
 from .windows import windows
@@ -274,12 +274,7 @@ def _tokenize(model: EncoderModel, text: str) -> Tokens:
     Pieces may share characters: one sign may be several pieces, and a vocabulary like that of XLM-R may put a piece
     of no sign at all before a word. The model reads them all.
     """
-    columns = []
-    for begin, end in parts(text, PART):
-        encoding = _shim(model).tokenizer.encode(text[begin:end], add_special_tokens=False)
-        offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2) + begin
-        columns.append(np.column_stack([np.asarray(encoding.ids, dtype=np.int64), offsets]))
-    ids, starts, ends = np.concatenate(columns).T
+    ids, starts, ends = cut(_shim(model).tokenizer, text)
     points = code_points(text)
     space = np.append(is_kind(points, "space"), False)
     following = np.minimum.accumulate(np.where(space, len(text), np.arange(len(text) + 1))[::-1])[::-1]

@@ -71,18 +71,23 @@ def tokenize(tokenizer: Tokenizer, text: str, *, n_known: int, see_newlines: boo
     see_newlines (bool): Tell newlines and spaces apart in the gap features.
     """
     points = code_points(text)
+    ids, starts, ends = cut(tokenizer, text)
+    features = np.empty((len(ids), 1 + len(N_VALUES)), dtype=np.int32)
+    buckets = n_known + (points[starts] >> 7) % N_BUCKETS
+    features[:, 0] = np.where(ids == tokenizer.token_to_id(UNKNOWN), buckets, ids)
+    features[:, 1:] = surface_of_pieces(points, starts, ends, see_newlines=see_newlines)
+    return Pieces(features=features, starts=starts, ends=ends)
+
+
+def cut(tokenizer: Tokenizer, text: str) -> tuple[Ints1d, Ints1d, Ints1d]:
+    """RETURNS (tuple of Ints1d): Vocabulary index, start and end of every piece as the tokenizer has them, (n_pieces,) each."""
     columns = []
     for begin, end in parts(text, PART):
         encoding = tokenizer.encode(text[begin:end], add_special_tokens=False)
         offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2) + begin
         columns.append(np.column_stack([np.asarray(encoding.ids, dtype=np.int64), offsets]))
     ids, starts, ends = (np.concatenate([rows[:, i] for rows in columns]) for i in range(3))
-    del columns
-    features = np.empty((len(ids), 1 + len(N_VALUES)), dtype=np.int32)
-    buckets = n_known + (points[starts] >> 7) % N_BUCKETS
-    features[:, 0] = np.where(ids == tokenizer.token_to_id(UNKNOWN), buckets, ids)
-    features[:, 1:] = surface_of_pieces(points, starts, ends, see_newlines=see_newlines)
-    return Pieces(features=features, starts=starts, ends=ends)
+    return ids, starts, ends
 
 
 def surface_of_pieces(points: Ints1d, starts: Ints1d, ends: Ints1d, *, see_newlines: bool) -> Ints2d:
