@@ -24,9 +24,9 @@ from .topic_readers import SUFFIXES, sentence_starts
 PASSAGE = 3_000
 ROUNDS = 4
 OVERSAMPLING = 32
-# Passages a teacher reads, as many of every corpus that has so many, and the least and most characters of one.
+# Passages a teacher reads, of about so many characters, as many of every corpus.
 N_TAUGHT = 10_000
-TAUGHT = (40, 400)
+TAUGHT = 300
 
 
 def train_vectors(
@@ -136,15 +136,12 @@ def analyse(bags: list[np.ndarray], n_pieces: int, width: int, seed: int) -> tup
 
 
 def _sample(corpora: list[list[str]], rng: np.random.Generator) -> list[str]:
-    """Short passages for the teacher: some words out of passages, as many of every corpus."""
+    """Short passages for the teacher: a window of words out of passages, as many of every corpus."""
     sample = []
     for passages in corpora:
-        most = 1 + 2 * sum(map(len, passages)) // sum(TAUGHT)
-        for i in rng.integers(len(passages), size=min(N_TAUGHT // len(corpora), most)).tolist():
-            length = int(rng.integers(*TAUGHT))
-            first = int(rng.integers(max(1, len(passages[i]) - length)))
-            words = passages[i][first : first + length].split(" ")
-            sample.append(" ".join(words[1:-1] or words).strip())
+        for i in rng.integers(len(passages), size=N_TAUGHT // len(corpora)).tolist():
+            first = int(rng.integers(max(1, len(passages[i]) - TAUGHT)))
+            sample.append(passages[i][first : first + TAUGHT].strip())
     return [passage for passage in sample if passage]
 
 
