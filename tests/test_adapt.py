@@ -419,3 +419,23 @@ def test_issue_a_config_adapts_by_the_rule_of_segment_adapt(trained, examples):
 def test_an_adapter_goes_part_of_the_way_or_all_of_it(strength):
     with pytest.raises(ValueError, match=r"SEG200.*strength"):
         AdaptSettings(strength=strength).check()
+
+
+def test_issue_an_adapter_of_a_model_of_8_bits_broke_off(trained):
+    """Or it was judged by the weights of another one, if there had been a prediction."""
+    nlp = copy.deepcopy(trained)
+    pipe = nlp.get_pipe(SEGMENTER)
+    pipe.model.layers[0].shims[0].dtype = "int8"
+    docs = [nlp.make_doc(ORDERS[0])]
+    before = pipe.predict(docs)[0].logits
+    with train_adapter(pipe.model, rank=2, alpha=4.0):
+        start = read_adapter(pipe.model, None)
+        more = {name: array + name.endswith(".b") for name, array in start.weights.items()}
+        adapter = replace(start, weights=more)
+        write_adapter(pipe.model, adapter)
+        in_training = pipe.predict(docs)[0].logits
+    np.testing.assert_array_equal(pipe.predict(docs)[0].logits, before)
+    pipe.add_adapter("orders", adapter)
+    pipe.set_adapter("orders")
+    np.testing.assert_allclose(pipe.predict(docs)[0].logits, in_training, atol=1e-4)
+    assert np.abs(in_training - before).max() > 0.1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import spacy
 import torch
-from conftest import make_examples
+from conftest import make_examples, make_tiny
 from hypothesis import given
 from hypothesis import strategies as st
 from spacy import registry
@@ -116,6 +116,17 @@ def test_backprop_reaches_every_parameter():
     module = model.layers[0].shims[0].module
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in module.parameters())
     assert model.layers[1].has_grad("W")
+
+
+def test_issue_every_update_put_another_tensor_around_a_weight():
+    """Each kept the one before: a gigabyte in some ten thousand steps."""
+    nlp = make_tiny()
+    module = nlp.get_pipe("sentence_segmenter").model.layers[0].shims[0].module
+    weights = module.embed.project.weight
+    storage, before = weights.untyped_storage()._cdata, weights.detach().clone()
+    nlp.update(make_examples(nlp), sgd=nlp.resume_training())
+    assert not torch.equal(weights, before)
+    assert weights.untyped_storage()._cdata == storage
 
 
 def test_weights_are_packed_and_come_back_nearly_the_same():

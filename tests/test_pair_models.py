@@ -97,3 +97,10 @@ def test_units_are_docs_of_their_own_and_cut():
         assert [unit.text.strip() for unit in units] == ["One two three", "Five."]
         assert [len(unit) for unit in units] == ([1, 1] if reads_text else [3, 2])
     assert "One two three " not in nlp.vocab.strings
+
+
+def test_issue_lama_pooling_broke_off_in_bfloat16():
+    nlp, losses = train({**PAIRS["local_context"], "dtype": "bfloat16", "lama_heads": 2}, steps=10)
+    assert losses[-1] < losses[0]
+    (logits,) = nlp.get_pipe("topic_segmenter").predict([with_sents(examples_of(nlp)[0])])
+    assert np.isfinite(logits.boundary).all()

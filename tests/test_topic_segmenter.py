@@ -215,3 +215,17 @@ def test_parts_of_the_objective_are_switches(switched_off):
     losses = nlp.update(examples, sgd=optimizer)
     assert np.isfinite(losses["topic_segmenter"])
     assert nlp.get_pipe("topic_segmenter").model.attrs["weights"][switched_off] == 0.0
+
+
+def test_issue_a_model_of_8_bits_did_not_see_updates():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("topic_segmenter", config={"model": {**TINY_TOPICS, "dtype": "int8"}})
+    examples = examples_of(nlp)
+    optimizer = nlp.initialize(lambda: examples)
+    docs = [with_sents(examples[0])]
+    nlp.get_pipe("topic_segmenter").predict(docs)
+    for _ in range(3):
+        nlp.update(examples, sgd=optimizer)
+    again = spacy.blank("en").from_config(nlp.config).from_bytes(nlp.to_bytes())
+    (found,), (expected,) = (pipeline.get_pipe("topic_segmenter").predict(docs) for pipeline in (nlp, again))
+    np.testing.assert_allclose(found.boundary, expected.boundary, atol=1e-5)

@@ -58,6 +58,7 @@ def begin_training(model: SentenceModel, *, rank: int, alpha: float) -> None:
         parameter.grad = None
     pattern = "|".join(map(re.escape, targets))
     tuner = LoraModel(shim.module, LoraConfig(r=rank, lora_alpha=cast(Any, alpha), target_modules=pattern), "default")
+    shim.trains_adapter = True
     for name in targets:
         freeze_key(name, _low_rank(shim, name)[1])
     kept = {name: np.array(model.ops.to_numpy(head.get_param(name))) for name in HEAD}
@@ -99,6 +100,7 @@ def end_training(model: SentenceModel) -> None:
     """Make the model what it was before `begin_training`."""
     training: Training = model.attrs.pop(TRAINING)
     training.tuner.unload()
+    _shim(model).trains_adapter = False
     for parameter in _shim(model).module.parameters():
         parameter.requires_grad_(True)
     model.layers[0].attrs["dropout_rate"] = training.dropout

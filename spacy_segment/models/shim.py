@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from spacy.util import logger
-from thinc.api import ArgsKwargs, get_torch_default_device
+from thinc.api import ArgsKwargs, Optimizer, get_torch_default_device, torch2xp
 from thinc.shims.pytorch import PyTorchShim
 from tokenizers import Tokenizer
 from torch import Tensor, nn
@@ -48,6 +48,7 @@ class TorchShim(PyTorchShim):
         self.meta: dict[str, Any] = {}
         self._changed: list[tuple[Adapter, dict[str, Tensor]]] = []
         self._quantized: nn.Module | None = None
+        self.trains_adapter = False
         self.memo = Memo()
         _prepare_forks()
 
@@ -74,9 +75,12 @@ class TorchShim(PyTorchShim):
         return torch.as_tensor(array, device=self.device)
 
     def predict(self, inputs: ArgsKwargs) -> Any:
-        """Run the module; inside of `use_adapter`, with the matrices that the adapter changes (and these are not of 8 bits)."""
+        """Run the module; inside of `use_adapter`, with the matrices that the adapter changes (and these are not of 8 bits, nor are
+        they in training).
+        """
         adapter = active_adapter()
-        is_small = self.dtype == "int8" and self.device.type == "cpu" and adapter is None
+        is_plain = adapter is None and not self.trains_adapter
+        is_small = self.dtype == "int8" and self.device.type == "cpu" and is_plain
         module = (self.quantized if is_small else self.module).eval()
         with torch.inference_mode(), self.autocast():
             if adapter is None:
@@ -123,6 +127,23 @@ class TorchShim(PyTorchShim):
             torch.autograd.backward((output,), grad_tensors=(self.tensor(d_output).to(output.dtype),))
 
         return output, backprop
+
+    def finish_update(self, optimizer: Optimizer) -> None:
+        """Change the weights where they stand. thinc's own puts a new tensor around the same memory into a parameter at every
+        step, each of which keeps the one before: a kilobyte a step and parameter, as long as training goes on.
+        """
+        self.forget_changes()
+        for name, weights in self.module.named_parameters():
+            if weights.grad is not None:
+                new, _ = optimizer((self.id, name), torch2xp(weights.data), torch2xp(weights.grad))
+                weights.data.copy_(torch.from_dlpack(new))
+                weights.grad.zero_()
+
+    def to_device(self, device_type: str, device_id: int) -> None:
+        """Move the module, if there is one yet."""
+        self.forget_changes()
+        if self.is_built:
+            super().to_device(device_type, device_id)
 
     def set_dropout(self, rate: float) -> None:
         for layer in self.module.modules():
@@ -227,7 +248,7 @@ def quantize_linear(module: nn.Module) -> nn.Module:
 def has_native_bfloat16(device: str) -> bool:
     """Whether bfloat16 products are faster than float32 ones on this processor."""
     if device == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     supported = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
     return device == "cpu" and any(test is not None and test() for test in supported)
 

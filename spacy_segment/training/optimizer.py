@@ -15,7 +15,6 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 from thinc.api import Optimizer
 from thinc.backends import get_array_ops
-from thinc.util import xp2torch
 
 from ..errors import Errors
 from ..files import write_atomically
@@ -67,14 +66,14 @@ class AdamW(Optimizer):
         if key not in self.latest:
             self._start(key, weights)
         self.latest[key] = weights
-        w, g = xp2torch(weights), xp2torch(gradient)
+        w, g = torch.from_dlpack(weights), torch.from_dlpack(gradient)  # the same memory, on whatever device
         if not self.resumed:  # the first step after a resumption only puts the stored state in place
             self._step(w, g, self.mom1[key], self.mom2[key], self.learn_rate * lr_scale)
         g.zero_()
         return weights, gradient
 
     def _step(self, w: torch.Tensor, g: torch.Tensor, mom1: Any, mom2: Any, rate: float) -> None:
-        first, second = xp2torch(mom1), xp2torch(mom2)
+        first, second = torch.from_dlpack(mom1), torch.from_dlpack(mom2)
         if self.grad_clip:
             g.mul_(torch.clamp(self.grad_clip / (g.norm() + 1e-12), max=1.0))
         step = self.n_steps + 1

@@ -32,7 +32,7 @@ class UnitPooling(nn.Module):
         n_units = doc_of.shape[0]
         if self.n_heads:
             topic = self.context(run_means(run_means(states, unit_of, n_units), doc_of, int(doc_of.max()) + 1))
-            weights = torch.exp(torch.tanh(topic[doc_of[unit_of]] * self.query(states)))
+            weights = torch.exp(torch.tanh(topic[doc_of[unit_of]] * self.query(states)).float())
             total = states.new_zeros(n_units, self.n_heads).index_add(0, unit_of, weights)
             weighted = (weights / total[unit_of])[:, :, None] * states[:, None, :]
             pooled = states.new_zeros(n_units, self.n_heads, states.shape[1]).index_add(0, unit_of, weighted).flatten(1)
@@ -64,6 +64,7 @@ class Opening(nn.Module):
 
 
 def run_means(x: Tensor, owners: Tensor, n: int) -> Tensor:
-    """Mean of the rows of every owner. Shape: (m, width), owners (m,) in 0 ... n - 1 -> (n, width); 0 for an owner of none."""
+    """Mean of the rows of every owner, 0 for an owner of none. Shape: (m, width), owners (m,) in 0 ... n - 1 -> (n, width) float32"""
+    x = x.float()  # a GPU adds in the type of the sum, and a bfloat16 stands still at 256 times what is added
     counts = torch.bincount(owners, minlength=n).clamp(min=1)
     return x.new_zeros(n, x.shape[1]).index_add(0, owners, x) / counts[:, None]
