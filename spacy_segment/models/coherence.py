@@ -177,6 +177,8 @@ def begin_loss(
     """
     encoder, shim = model.layers[0], topic_shim(model)
     shim.set_dropout(drop)
+    for reader in model.layers[1:]:
+        reader.attrs["dropout_rate"] = drop
     flat, pieces, backprop_encoder = begin_encode(encoder, shim, docs)
     module = cast(CoherenceModule, shim.module.train())
     joined = rng.random(len(docs)) < model.attrs["join"]

@@ -18,9 +18,10 @@ from ..errors import Errors
 from ..text import code_points, is_kind
 from ..types import EncoderModel, Floats1d, Floats2d, Ints1d, Ints2d, PieceStates
 from .checkpoints import build_config, build_encoder, lookahead_per_layer, read_checkpoint
-from .pieces import N_VALUES, cut, surface_of_pieces
+from .pieces import N_VALUES, cut, encode_all, surface_of_pieces
 from .shim import TorchShim, check_vocabulary
 from .torch.lookahead import Shape
+from .torch.units import run_means
 from .windows import windows
 
 # Pieces that windows share, without and with a limit of look-ahead.
@@ -68,6 +69,7 @@ def HFEncoder(
     dtype: str = "auto",
     surface: bool = False,
     trainable: bool = True,
+    learn_rate_scale: float = 1.0,
 ) -> EncoderModel:
     """Any encoder of Hugging Face with a fast tokenizer: BERT, RoBERTa, XLM-R, ELECTRA, DeBERTa, MiniLM, ..., and
     published SaT checkpoints, whose boundary head is read with them.
@@ -86,17 +88,21 @@ def HFEncoder(
     surface (bool): Tell the encoder the case of every piece and the spaces and newlines around it, which most
         vocabularies leave out. It has to learn what they mean.
     trainable (bool): False leaves the weights as they are in training.
+    learn_rate_scale (float): The encoder learns at so many times the rate of the optimizer: pretrained weights want a lower
+        one than fresh layers.
     RAISES (ValueError): SEG200; SEG310 when the encoder cannot be loaded.
     """
     if isinstance(lookahead, str) and lookahead != "auto":
         raise ValueError(Errors.SEG200.format(name="lookahead", expected="a number, None or 'auto'", value=lookahead))
     build = partial(build_encoder, lookahead=lookahead, n_values=N_VALUES if surface else ())
+    shim = HFShim(build, dtype=dtype, name=name, tokenizer=tokenizer, n_layers=n_layers)
+    shim.learn_rate_scale = learn_rate_scale
     return Model(
         "hf_encoder",
         forward,
         init=init,
         dims={"nO": None},
-        shims=[HFShim(build, dtype=dtype, name=name, tokenizer=tokenizer, n_layers=n_layers)],
+        shims=[shim],
         attrs={
             "reads_text": True,
             "surface": surface,
@@ -108,6 +114,7 @@ def HFEncoder(
             "batch_pieces": batch_pieces,
             "dropout_rate": 0.0,
             "project": predict_projected,
+            "begin_means": begin_means,
             "pretrained_head": pretrained_head,
         },
     )
@@ -209,6 +216,21 @@ def forward(
     return [PieceStates(s, text.starts, text.ends) for s, text in zip(states, texts, strict=True)], backprop_all
 
 
+def begin_means(model: EncoderModel, texts: list[str]) -> torch.Tensor:
+    """Mean state of every text, (n_texts, hidden_width), for training: gradients flow through it, and nothing leaves the device.
+
+    The pieces of a text are remembered.
+    """
+    shim = _shim(model)
+    shim.set_dropout(model.attrs["dropout_rate"])
+    tokens = shim.memo.recall_all(texts, partial(_tokenize_all, model), size=lambda text: len(text.ids))
+    states, owners = [torch.zeros(0, model.get_dim("nO"), device=shim.device)], [np.zeros(0, dtype=np.int64)]
+    for batch in _batches(model, tokens):
+        states.append(shim.begin_update(_inputs(shim, tokens, batch))[0].float())
+        owners.append(np.repeat([s.doc for s in batch], [s.keep.stop - s.keep.start for s in batch]))
+    return run_means(torch.cat(states), shim.tensor(np.concatenate(owners)), len(texts))
+
+
 def predict_projected(
     model: EncoderModel, docs: list[Doc], project: Callable[[Floats2d], Floats2d]
 ) -> list[PieceStates]:
@@ -253,8 +275,10 @@ def _batches(model: EncoderModel, texts: list[Tokens]) -> Iterator[list[Segment]
 
 def _inputs(shim: HFShim, texts: list[Tokens], batch: list[Segment]) -> ArgsKwargs:
     begin, end, _ = shim.meta["special"]
-    ids = np.concatenate([x for s in batch for x in ([begin], texts[s.doc].ids[s.read], [end])])
-    surface = np.concatenate([np.pad(texts[s.doc].surface[s.read], ((1, 1), (0, 0))) for s in batch])
+    first, last = np.asarray([begin]), np.asarray([end])
+    ids = np.concatenate([x for s in batch for x in (first, texts[s.doc].ids[s.read], last)])
+    none = np.zeros((1, texts[batch[0].doc].surface.shape[1]), dtype=np.int64)
+    surface = np.concatenate([x for s in batch for x in (none, texts[s.doc].surface[s.read], none)])
     shapes = [Shape(len(list(same)), *shape) for shape, same in groupby(batch, key=lambda s: s.shape)]
     return ArgsKwargs((shim.tensor(ids), shim.tensor(surface), shapes), {})
 
@@ -284,6 +308,18 @@ def _tokenize(model: EncoderModel, text: str) -> Tokens:
     if model.attrs["surface"]:
         surface = surface_of_pieces(points, starts, ends, see_newlines=model.attrs["see_newlines"])
     return Tokens(ids, surface, starts, ends)
+
+
+def _tokenize_all(model: EncoderModel, texts: list[str]) -> list[Tokens]:
+    """The pieces of many texts, for an encoder that need not know where they stand."""
+    if model.attrs["surface"]:
+        return [_tokenize(model, text) for text in texts]
+    nowhere = np.zeros(0, dtype=np.int64)
+    rows = [
+        np.concatenate([np.asarray(encoding.ids, dtype=np.int32) for _, encoding in encoded])
+        for encoded in encode_all(_shim(model).tokenizer, texts)
+    ]
+    return [Tokens(ids, np.zeros((len(ids), 0), dtype=np.int64), nowhere, nowhere) for ids in rows]
 
 
 def _shim(model: EncoderModel) -> HFShim:

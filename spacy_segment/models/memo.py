@@ -22,13 +22,19 @@ class Memo:
 
     def recall(self, text: str, make: Callable[[], Made], *, size: Callable[[Made], int]) -> Made:
         """What was made of the text, made now if it is not known. size (Callable): Numbers in it."""
-        if text in self._made:
-            return self._made[text]
-        made = make()
-        if self._size + size(made) <= self.largest:
-            self._made[text] = made
-            self._size += size(made)
-        return made
+        return self.recall_all([text], lambda texts: [make()], size=size)[0]
+
+    def recall_all(
+        self, texts: list[str], make: Callable[[list[str]], list[Made]], *, size: Callable[[Made], int]
+    ) -> list[Made]:
+        """What was made of every text; of those that are not known it is made now, at once."""
+        missing = [text for text in dict.fromkeys(texts) if text not in self._made]
+        fresh = dict(zip(missing, make(missing), strict=True)) if missing else {}
+        for text, made in fresh.items():
+            if self._size + size(made) <= self.largest:
+                self._made[text] = made
+                self._size += size(made)
+        return [fresh[text] if text in fresh else self._made[text] for text in texts]
 
     def __reduce__(self) -> tuple[type, tuple[int]]:
         return Memo, (self.largest,)

@@ -11,7 +11,7 @@ from ..types import Bools1d, EncoderModel, Floats2d
 from .memo import Memo
 from .shim import TorchShim
 from .torch.units import run_means
-from .units import begin_encode, unit_docs
+from .units import begin_encode, unit_docs, unit_texts
 
 # Tokens of a unit that are read; units encoded at once in prediction.
 MAX_TOKENS = 128
@@ -41,6 +41,15 @@ def begin_unit_vectors(
     if not encoder.attrs.get("trainable", True):
         found = [_known(encoder, shim.memo, doc, of)[rows] for doc, of, rows in zip(docs, units, chosen, strict=True)]
         return shim.tensor(np.concatenate(found).astype(np.float32)), lambda: None
+    begin_means = encoder.attrs.get("begin_means")
+    if begin_means is not None:
+        texts = [
+            text
+            for doc, of, rows in zip(docs, units, chosen, strict=True)
+            for text, is_read in zip(unit_texts(doc, of, MAX_TOKENS), rows.tolist(), strict=True)
+            if is_read
+        ]
+        return begin_means(encoder, texts).to(shim.device), lambda: None
     singles = [
         single
         for doc, of, rows in zip(docs, units, chosen, strict=True)

@@ -50,6 +50,7 @@ class TorchShim(PyTorchShim):
         self._quantized: nn.Module | None = None
         self.trains_adapter = False
         self.memo = Memo()
+        self.learn_rate_scale = 1.0
         _prepare_forks()
 
     @property
@@ -135,7 +136,8 @@ class TorchShim(PyTorchShim):
         self.forget_changes()
         for name, weights in self.module.named_parameters():
             if weights.grad is not None:
-                new, _ = optimizer((self.id, name), torch2xp(weights.data), torch2xp(weights.grad))
+                arrays = torch2xp(weights.data), torch2xp(weights.grad)
+                new, _ = optimizer((self.id, name), *arrays, lr_scale=self.learn_rate_scale)
                 weights.data.copy_(torch.from_dlpack(new))
                 weights.grad.zero_()
 

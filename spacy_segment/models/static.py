@@ -12,10 +12,11 @@ from thinc.api import Model
 from tokenizers import Tokenizer
 from torch import nn
 
+from ..text import code_points
 from ..types import EncoderModel, Ints1d, PieceStates
 from . import serialize
 from .banded import LEARNED_VOCABULARY
-from .pieces import N_BUCKETS, tokenize, train_vocabulary
+from .pieces import N_BUCKETS, columns_of, encode_all, rows_of, train_vocabulary
 from .shim import VocabularyShim
 from .weights import pretrained_path
 
@@ -61,7 +62,8 @@ def forward(
     """Look up the vectors of all pieces; their gradient goes to the table."""
     shim = _shim(model)
     weight = shim.module.embed.weight
-    pieces = [_pieces(shim, doc.text, remember=is_train) for doc in docs]
+    texts = [doc.text for doc in docs]
+    pieces = _known_pieces(shim, texts) if is_train else [_cut(shim, [text])[0] for text in texts]
     with torch.no_grad():
         states = [PieceStates(weight[shim.tensor(p.ids)].cpu().numpy(), p.starts, p.ends) for p in pieces]
 
@@ -95,14 +97,18 @@ class _Pieces:
     ends: Ints1d
 
 
-def _pieces(shim: VocabularyShim, text: str, *, remember: bool) -> _Pieces:
+def _known_pieces(shim: VocabularyShim, texts: list[str]) -> list[_Pieces]:
     """Texts come again and again in training; cutting them into pieces would take longer than learning from them."""
+    return shim.memo.recall_all(texts, partial(_cut, shim), size=lambda pieces: len(pieces.ids))
 
-    def cut() -> _Pieces:
-        found = tokenize(shim.tokenizer, text, n_known=shim.meta["n_known"], see_newlines=True)
-        return _Pieces(*(a.astype(np.int32) for a in (found.features[:, 0], found.starts, found.ends)))
 
-    return shim.memo.recall(text, cut, size=lambda pieces: len(pieces.ids)) if remember else cut()
+def _cut(shim: VocabularyShim, texts: list[str]) -> list[_Pieces]:
+    pieces = []
+    for text, encoded in zip(texts, encode_all(shim.tokenizer, texts), strict=True):
+        ids, starts, ends = columns_of(encoded)
+        rows = rows_of(shim.tokenizer, code_points(text), ids, starts, n_known=shim.meta["n_known"])
+        pieces.append(_Pieces(*(a.astype(np.int32) for a in (rows, starts, ends))))
+    return pieces
 
 
 def _build(meta: dict[str, Any], *, width: int) -> Table:

@@ -9,7 +9,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from torch import Tensor
 
-from ..align import text_length
+from ..align import text_length, text_of, token_offsets
 from ..topics import Units
 from ..types import EncoderModel, Floats2d, Ints1d, Ints2d, PieceStates
 from .shim import TorchShim, check_sizes
@@ -42,16 +42,28 @@ def unit_docs(encoder: EncoderModel, doc: Doc, units: Units, max_tokens: int) ->
     encoder (Model): Who is to read them. For one that reads the text all of a unit is one token: such Docs are made many times faster.
     RAISES (ValueError): SEG200 if these are none: a file may say so.
     """
-    check_sizes(max_tokens=max_tokens)
-    stops = np.append(units.tokens[1:], len(doc))[: len(units.tokens)]
-    spans = [
-        doc[start : min(stop, start + max_tokens)]
-        for start, stop in zip(units.tokens.tolist(), stops.tolist(), strict=True)
-    ]
     if encoder.attrs.get("reads_text"):
         vocab = Vocab()  # of its own: that of the pipeline would keep every unit as a string
-        return [Doc(vocab, words=[span.text_with_ws], spaces=[False]) for span in spans]
-    return [span.as_doc() for span in spans]
+        return [Doc(vocab, words=[text], spaces=[False]) for text in unit_texts(doc, units, max_tokens)]
+    starts, stops = _token_runs(doc, units, max_tokens)
+    return [doc[start:stop].as_doc() for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
+
+
+def unit_texts(doc: Doc, units: Units, max_tokens: int) -> list[str]:
+    """The text of every unit, of its first `max_tokens` tokens at most, with the white space behind it.
+
+    RAISES (ValueError): SEG200 as `unit_docs`.
+    """
+    starts, stops = _token_runs(doc, units, max_tokens)
+    text = text_of(doc)
+    offsets = np.append(token_offsets(doc)[0], len(text))
+    return [text[a:b] for a, b in zip(offsets[starts].tolist(), offsets[stops].tolist(), strict=True)]
+
+
+def _token_runs(doc: Doc, units: Units, max_tokens: int) -> tuple[Ints1d, Ints1d]:
+    check_sizes(max_tokens=max_tokens)
+    stops = np.append(units.tokens[1:], len(doc))[: len(units.tokens)]
+    return units.tokens, np.minimum(stops, units.tokens + max_tokens)
 
 
 def begin_encode(

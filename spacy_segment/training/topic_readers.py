@@ -7,9 +7,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from spacy.attrs import IS_SPACE
 from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
+from spacy.vocab import Vocab
 
 from ..align import reference_doc
 from ..errors import Errors
@@ -116,11 +118,14 @@ def make_topic_example(
     sections = [s for s in record.sections if record.text[s.start : s.end].strip()]
     starts = sorted({*starts, *(s.start for s in sections)})
 
+    # Of its own: that of the pipeline would keep every sentence as a string, and ask twenty things about each.
+    vocab = Vocab(lex_attr_getters={IS_SPACE: str.isspace}) if coarse else nlp.vocab
+
     def tokenize(text: str) -> Doc:
         if not coarse:
             return nlp.tokenizer(text)
         words = [text[a:b] for a, b in pairwise([*starts, len(text)])]
-        return Doc(nlp.vocab, words=words, spaces=[False] * len(words))
+        return Doc(vocab, words=words, spaces=[False] * len(words))
 
     reference = reference_doc(tokenize, record.text, starts)
     reference.spans[spans_key] = _group(reference, sections, spans_key)

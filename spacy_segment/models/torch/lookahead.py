@@ -9,6 +9,7 @@ is padded. Only attention tells windows apart: one call per shape, with a corner
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,6 +19,10 @@ BERT_LIKE = ("bert", "electra")
 ROBERTA_LIKE = ("roberta", "xlm-roberta", "camembert")
 # Queries that attend at once where look-ahead is limited.
 BLOCK = 128
+
+
+# On a GPU windows attend in groups, padded to a multiple of so many pieces: every call takes time there, however small.
+PADDED = 32
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,27 @@ class Shape:
     length: int
     first: int
     last: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Windows of about the same length that attend in one call.
+
+    rows (Tensor): (n * length,) row of the flat run that stands at every place, any on pads.
+    real (Tensor): (n, 1, 1, length) booleans, False on pads.
+    kept (Tensor): Places that are no pads, in the order of the run.
+    """
+
+    rows: Tensor
+    real: Tensor
+    kept: Tensor
+
+    def mask(self, lookahead: int | None) -> Tensor:
+        """Which keys a query sees, (n, 1, 1 or length, length)."""
+        if lookahead is None:
+            return self.real
+        place = torch.arange(self.real.shape[-1], device=self.real.device)
+        return self.real & (place <= place[:, None] + lookahead)
 
 
 class LimitedLookahead(nn.Module):
@@ -96,6 +122,12 @@ class LimitedLookahead(nn.Module):
         if hasattr(encoder, "embeddings_project"):
             x = encoder.embeddings_project(x)
         layers = encoder.encoder.layer
+        if attends_in_groups(ids.device):
+            groups = make_groups(shapes, ids.device)
+            for i, layer in enumerate(layers):
+                x = self.layer_in_groups(layer, x, groups, None if self.lookahead is None else self.lookahead[i])
+            windows = _split(x, shapes, lambda shape: shape.length)
+            return torch.cat([_counting(rows, shape) for rows, shape in zip(windows, shapes, strict=True)])
         for i, layer in enumerate(layers):
             wanted = [self.wanted(shape, i, len(layers)) for shape in shapes]
             x = self.layer(layer, x, wanted, None if self.lookahead is None else self.lookahead[i])
@@ -122,6 +154,21 @@ class LimitedLookahead(nn.Module):
             q, k, v = (rows.unflatten(-1, heads).transpose(1, 2) for rows in (q, k, v))
             context.append(self.attend(q, k, v, shape, lookahead).transpose(1, 2).flatten(2).flatten(0, 1))
         x = layer.attention.output(torch.cat(context), asking)
+        return layer.output(layer.intermediate(x), x)
+
+    def layer_in_groups(self, layer: nn.Module, x: Tensor, groups: list[Group], lookahead: int | None) -> Tensor:
+        """One call of attention for a group, and every layer computes everything."""
+        attention = layer.attention.self
+        heads = (attention.num_attention_heads, attention.attention_head_size)
+        columns = [project(x).unflatten(-1, heads) for project in (attention.query, attention.key, attention.value)]
+        context = []
+        for group in groups:
+            shape = len(group.real), group.real.shape[-1]
+            # Not by `[]`, whose gradient sorts the places.
+            q, k, v = (x.index_select(0, group.rows).unflatten(0, shape).transpose(1, 2) for x in columns)
+            seen = F.scaled_dot_product_attention(q, k, v, attn_mask=group.mask(lookahead))
+            context.append(seen.transpose(1, 2).flatten(2).flatten(0, 1).index_select(0, group.kept))
+        x = layer.attention.output(torch.cat(context), x)
         return layer.output(layer.intermediate(x), x)
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, shape: Shape, lookahead: int | None) -> Tensor:
@@ -159,6 +206,25 @@ class LimitedLookahead(nn.Module):
         pad = self.encoder.config.pad_token_id
         real = ids != pad
         return real.cumsum(1) * real + pad
+
+
+def attends_in_groups(device: torch.device) -> bool:
+    return device.type != "cpu"
+
+
+def make_groups(shapes: list[Shape], device: torch.device) -> list[Group]:
+    """Groups of the windows of a run, those of neighbouring shapes."""
+    lengths = np.repeat([shape.length for shape in shapes], [shape.n for shape in shapes])
+    starts = np.cumsum(lengths) - lengths
+    sizes = -(-lengths // PADDED) * PADDED
+    groups = []
+    for of in np.split(np.arange(len(sizes)), np.flatnonzero(np.diff(sizes)) + 1):
+        place = np.arange(sizes[of[0]])
+        real = place < lengths[of, None]
+        rows = np.where(real, starts[of, None] + place, starts[of, None])
+        arrays = rows.ravel(), real[:, None, None], np.flatnonzero(real)
+        groups.append(Group(*(torch.as_tensor(array, device=device) for array in arrays)))
+    return groups
 
 
 def is_packable(encoder: nn.Module) -> bool:
