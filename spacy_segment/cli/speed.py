@@ -10,6 +10,7 @@ from time import perf_counter
 import typer
 from rich.console import Console
 from rich.table import Table
+from spacy.cli._util import setup_gpu
 
 from ..training.formats import find_files, read_records
 from .benchmark import benchmark_app
@@ -27,23 +28,26 @@ def speed_cli(
     long: int = typer.Option(5_000_000, help="Characters of the one long text that memory is measured on"),
     runs: int = typer.Option(5, help="Timed runs after one that is not"),
     reference: bool = typer.Option(
-        False, "--reference", help="Instead, a random SaT checkpoint beside the package wtpsplit, in CPU time"
+        False, "--reference", help="Instead, a random SaT checkpoint beside wtpsplit, in CPU time (GPU: wall time)"
     ),
     scale: float = typer.Option(1.0, help="With --reference: part of its texts to take (all: 200,000 characters)"),
     dtypes: str = typer.Option(",".join(DTYPES), help="With --reference: precisions of ours"),
     n_layers: int = typer.Option(3, help="With --reference: layers"),
     hidden_width: int = typer.Option(768, help="With --reference: width of the states"),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, -1 for the CPU"),
 ) -> None:
     """Characters per second through `nlp.pipe` (median, minimum and maximum), and the peak memory of a whole process."""
     with reported():
         files = find_files(data)
         texts = {path: _texts(path, size) for path in files}
+        setup_gpu(gpu_id)
     import torch
 
     console = Console()
     names = ("spacy-segment", "spacy", "torch", *(["transformers", "wtpsplit"] if reference else []))
     versions = ", ".join(f"{name} {splitter_version(name)}" for name in names)
-    console.print(f"Python {platform.python_version()}, {versions}, {torch.get_num_threads()} threads")
+    where = torch.cuda.get_device_name(gpu_id) if gpu_id >= 0 else f"{torch.get_num_threads()} threads"
+    console.print(f"Python {platform.python_version()}, {versions}, {where}")
     if reference:
         groups = workloads([record for path in files for record in read_records(path)], scale)
         with reported():
