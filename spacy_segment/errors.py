@@ -65,3 +65,5 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG431 = "Adapting needs peft: pip install 'spacy-segment[adapt]'."
     SEG432 = "There are {found} sentences in {n_docs} documents to learn from, at least {needed} are needed. Give more examples (one sentence per line in a .txt file; JSONL, CoNLL-U or .spacy)."
     SEG433 = "'{name}' trains no adapter. Put spacy_segment.new_adapter.v1 into [initialize.after_init] of the config."
+    SEG434 = "segment-train feeds packed pieces to spacy_segment.BandedEncoder.v1, not to '{kind}'. Train it with: python -m spacy train."
+    SEG435 = "A process that makes batches ended by itself, for want of memory perhaps. Try fewer: --workers."

@@ -5,7 +5,7 @@ from spacy.training import Example
 
 from .align import has_sents, same_place, sent_start_offsets
 from .errors import Errors
-from .types import Floats1d, Floats2d, PieceStates
+from .types import Floats1d, Floats2d, Ints1d, PieceStates
 
 # Where a corruption keeps the punctuation it removed: `reference.user_data[MARKS]`, (n_marks, 2) integers: character
 # offset where the text before the mark ends, class of the mark (0 is "none").
@@ -35,7 +35,7 @@ def sentence_loss(
         loss += boundary_loss / n
         marks = example.reference.user_data.get(MARKS)
         if marks is not None and logits.shape[1] > 1 and len(gold):
-            mark_loss, d_marks = cross_entropy(logits[:-1, 1:], gold_marks(np.asarray(marks), pieces))
+            mark_loss, d_marks = cross_entropy(logits[:-1, 1:], gold_marks(np.asarray(marks), pieces.ends))
             loss += mark_weight * mark_loss / n
             d_doc[:-1, 1:] = mark_weight * d_marks
         d_logits.append(d_doc / n)
@@ -52,19 +52,28 @@ def gold_boundaries(example: Example, pieces: PieceStates) -> Floats1d:
     reference = example.reference
     if not has_sents(reference):
         raise ValueError(Errors.SEG402)
-    starts = same_place(reference.text, example.predicted.text, sent_start_offsets(reference))
-    gold = np.zeros(max(0, len(pieces.starts) - 1), dtype=np.float32)
+    return piece_boundaries(
+        same_place(reference.text, example.predicted.text, sent_start_offsets(reference)), pieces.ends
+    )
+
+
+def piece_boundaries(starts: Ints1d, ends: Ints1d) -> Floats1d:
+    """Whether a sentence ends with each piece but the last, (n_pieces - 1,), 0 or 1.
+
+    starts (Ints1d): Offsets of sentence starts. ends (Ints1d): (n_pieces,), where pieces end.
+    """
+    gold = np.zeros(max(0, len(ends) - 1), dtype=np.float32)
     # The first piece that ends after the start: a piece that a sentence starts inside of counts as its first one.
-    first = np.searchsorted(pieces.ends, starts, side="right")
+    first = np.searchsorted(ends, starts, side="right")
     gold[first[(first > 0) & (first <= len(gold))] - 1] = 1
     return gold
 
 
-def gold_marks(marks: np.ndarray, pieces: PieceStates) -> np.ndarray:
-    """The class of the mark after each piece but the last, (n_pieces - 1,)."""
-    gold = np.zeros(len(pieces.starts) - 1, dtype=np.int64)
+def gold_marks(marks: np.ndarray, ends: Ints1d) -> Ints1d:
+    """The class of the mark after each piece but the last, (n_pieces - 1,). ends (Ints1d): (n_pieces,), where pieces end."""
+    gold = np.zeros(max(0, len(ends) - 1), dtype=np.int64)
     if len(marks):
-        piece = np.searchsorted(pieces.ends, marks[:, 0])
+        piece = np.searchsorted(ends, marks[:, 0])
         inside = piece < len(gold)
         gold[piece[inside]] = marks[inside, 1]
     return gold

@@ -10,10 +10,12 @@ from ..align import reference_doc, sent_start_offsets
 from ..errors import Errors
 from ..loss import MARKS
 from ..scorers import CONDITION
+from ..types import Ints1d
 from .abbreviations import abbreviate
 from .corruption import CONDITIONS, CORRUPTIONS, Corrupted
 
 Augmenter = Callable[[Language, Example], Iterator[Example]]
+Corrupt = Callable[[str, Ints1d, np.random.Generator, str], Corrupted]
 
 # Key in `Doc.user_data` of a reference: the language of its text.
 LANGUAGE = ("spacy_segment", "lang")
@@ -39,27 +41,41 @@ def corruption_mix(weights: dict[str, float], seed: int = 0, abbreviated: float 
     abbreviated (float): How often a text gets some abbreviations of its language before (`abbreviations.abbreviate`).
     RAISES (ValueError): SEG210 for an unknown name or a negative weight; SEG200.
     """
-    _check_probability("abbreviated", abbreviated)
-    names = list(weights)
-    if not names or not set(names) <= set(CORRUPTIONS) or min(weights.values()) < 0 or not sum(weights.values()):
-        raise ValueError(Errors.SEG210.format(given=weights, known=", ".join(CORRUPTIONS)))
-    p = np.asarray([weights[name] for name in names], dtype=np.float64)
+    corrupt = draw_corruption(weights, abbreviated)
     rng = np.random.default_rng(seed)
 
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
         reference = example.reference
-        name = names[rng.choice(len(names), p=p / p.sum())]
-        text, starts = reference.text, sent_start_offsets(reference)
-        if abbreviated and rng.random() < abbreviated:
-            longer = abbreviate(text, starts, rng, reference.user_data.get(LANGUAGE, nlp.lang))
-            text, starts = longer.text, longer.starts
-        changed = CORRUPTIONS[name](text, starts, rng)
+        lang = reference.user_data.get(LANGUAGE, nlp.lang)
+        changed = corrupt(reference.text, sent_start_offsets(reference), rng, lang)
         if changed.text.strip():
             yield make_example(nlp, changed, reference.user_data)
         else:
             yield example
 
     return augment
+
+
+def draw_corruption(weights: dict[str, float], abbreviated: float = 0.0) -> Corrupt:
+    """One of several corruptions, drawn anew for every text; see `corruption_mix`.
+
+    RETURNS (Callable): Text, starts of its sentences, random numbers, language -> Corrupted.
+    RAISES (ValueError): SEG210, SEG200.
+    """
+    check_probability("abbreviated", abbreviated)
+    names = list(weights)
+    if not names or not set(names) <= set(CORRUPTIONS) or min(weights.values()) < 0 or not sum(weights.values()):
+        raise ValueError(Errors.SEG210.format(given=weights, known=", ".join(CORRUPTIONS)))
+    p = np.asarray([weights[name] for name in names], dtype=np.float64)
+
+    def corrupt(text: str, starts: Ints1d, rng: np.random.Generator, lang: str) -> Corrupted:
+        name = names[rng.choice(len(names), p=p / p.sum())]
+        if abbreviated and rng.random() < abbreviated:
+            longer = abbreviate(text, starts, rng, lang)
+            text, starts = longer.text, longer.starts
+        return CORRUPTIONS[name](text, starts, rng)
+
+    return corrupt
 
 
 def conditions(names: list[str] | None = None) -> Augmenter:
@@ -113,10 +129,10 @@ def char_noise(level: float = 1.0, seed: int = 0) -> Augmenter:
 
 
 def _sometimes(name: str, level: float, seed: int) -> Augmenter:
-    _check_probability("level", level)
+    check_probability("level", level)
     return corruption_mix({name: level, "clean": 1 - level}, seed=seed)
 
 
-def _check_probability(name: str, value: float) -> None:
+def check_probability(name: str, value: float) -> None:
     if not 0 <= value <= 1:
         raise ValueError(Errors.SEG200.format(name=name, expected="a probability", value=value))

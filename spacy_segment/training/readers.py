@@ -63,9 +63,8 @@ def MixedCorpus(
     """
 
     def read(nlp: Language) -> Iterator[Example]:
-        found = [_load(file, exponent, weights or {}) for file in find_files(path)]
-        shelves = [shelf for shelf in found if shelf.share]
-        if not shelves or not lengths:
+        shelves = load_shelves(path, exponent, weights)
+        if not lengths:
             raise ValueError(Errors.SEG211.format(path=path))
         languages = {shelf.name: shelf.lang for shelf in shelves}
         for corpus, text, starts in mix(shelves, lengths, join, np.random.default_rng(seed)):
@@ -139,8 +138,16 @@ def make_shelf(name: str, records: Iterable[Record], exponent: float = 1.0, weig
     return Shelf(name, kept[0].lang if kept else "xx", documents, shares, share)
 
 
-def _load(file: Path, exponent: float, weights: dict[str, float]) -> Shelf:
-    return make_shelf(corpus_name(file), read_records(file), exponent, weights.get(file.parent.name, 1.0))
+def load_shelves(path: str | list[str], exponent: float, weights: dict[str, float] | None) -> list[Shelf]:
+    """Every file is a corpus; see `MixedCorpus`. RAISES (ValueError): SEG110, SEG111; SEG211 if no document has a sentence."""
+    found = [
+        make_shelf(corpus_name(file), read_records(file), exponent, (weights or {}).get(file.parent.name, 1.0))
+        for file in find_files(path)
+    ]
+    shelves = [shelf for shelf in found if shelf.share]
+    if not shelves:
+        raise ValueError(Errors.SEG211.format(path=path))
+    return shelves
 
 
 def _draw(cumulated: np.ndarray, rng: np.random.Generator) -> int:

@@ -1,0 +1,148 @@
+"""Batches of packed pieces for the small encoder, made by several processes at once: one alone cannot feed a GPU."""
+
+import multiprocessing
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import Empty
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from ..errors import Errors
+from ..loss import gold_marks, piece_boundaries
+from ..models.banded import flatten
+from ..models.pieces import Pieces, tokenize
+from .augmenters import draw_corruption
+from .corruption import Corrupted
+from .readers import load_shelves, mix
+
+# Of a place whose boundary, or whose mark, does not count.
+NOT_TOLD = -1
+# Batches that wait; seconds until a look at whether the processes still live.
+WAITING = 48
+PATIENCE = 5.0
+
+
+@dataclass(frozen=True)
+class PackedBatch:
+    """Texts behind each other with pads between them, filled up to a fixed length.
+
+    features (ndarray): (n, n_features) unsigned integers. segments (ndarray): (n,) text of every piece, -1 on pads.
+    boundaries, marks (ndarray): (n,) gold of what follows a piece, NOT_TOLD where it does not count.
+    """
+
+    features: np.ndarray
+    segments: np.ndarray
+    boundaries: np.ndarray
+    marks: np.ndarray
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How batches are made; see `MixedCorpus` and `corruption_mix`, whose settings stand in a config.
+
+    corpus, augmenter (dict): Those settings. tokenizer (str): JSON of the vocabulary; n_known (int): its size.
+    size (int): Pieces of a batch, pads included. gap (int): Pads after each text.
+    """
+
+    corpus: dict[str, Any]
+    augmenter: dict[str, Any]
+    tokenizer: str
+    n_known: int
+    size: int
+    gap: int
+
+    @classmethod
+    def of(cls, config: dict[str, Any], meta: dict[str, Any], *, size: int, gap: int) -> "Recipe":
+        """From `[corpora.train]` of a config. RAISES (ValueError): SEG200 if it is no mixture with corruptions, SEG210."""
+        corpus = dict(config["corpora"]["train"])
+        augmenter = dict(corpus.pop("augmenter", None) or {})
+        kinds = corpus.pop("@readers", None), augmenter.pop("@augmenters", None)
+        wanted = ("spacy_segment.MixedCorpus.v1", "spacy_segment.corruption_mix.v1")
+        if kinds != wanted:
+            raise ValueError(Errors.SEG200.format(name="corpora.train", expected=" with ".join(wanted), value=kinds))
+        draw_corruption(augmenter["weights"], augmenter["abbreviated"])
+        return cls(corpus, augmenter, meta["tokenizer"], meta["n_known"], size, gap)
+
+
+def packed_batches(recipe: Recipe, seed: int) -> Iterator[PackedBatch]:
+    """An endless stream. RAISES (ValueError): as `load_shelves`."""
+    tokenizer = Tokenizer.from_str(recipe.tokenizer)
+    corpus, rng = recipe.corpus, np.random.default_rng(seed)
+    corrupt = draw_corruption(recipe.augmenter["weights"], recipe.augmenter["abbreviated"])
+    shelves = load_shelves(corpus["path"], corpus["exponent"], corpus["weights"])
+    languages = {shelf.name: shelf.lang for shelf in shelves}
+    gathered: list[tuple[Pieces, Corrupted]] = []
+    n = 0
+    for name, text, starts in mix(shelves, corpus["lengths"], corpus["join"], rng):
+        changed = corrupt(text, np.asarray(starts), rng, languages[name])
+        if not changed.text.strip():
+            continue
+        pieces = tokenize(tokenizer, changed.text, n_known=recipe.n_known, see_newlines=True)
+        if len(pieces.starts) + recipe.gap > recipe.size:
+            continue  # one sentence longer than a batch
+        if n + len(pieces.starts) + recipe.gap > recipe.size:
+            yield pack(gathered, recipe)
+            gathered, n = [], 0
+        gathered.append((pieces, changed))
+        n += len(pieces.starts) + recipe.gap
+
+
+def pack(texts: list[tuple[Pieces, Corrupted]], recipe: Recipe) -> PackedBatch:
+    """Lay texts behind each other. The last piece of a text does not count: what follows it is unknown."""
+    features, segments, rows = flatten([pieces for pieces, _ in texts], recipe.gap)
+    fill = recipe.size - len(segments)
+    boundaries = np.full(recipe.size, NOT_TOLD, dtype=np.int8)
+    marks = np.full(recipe.size, NOT_TOLD, dtype=np.int8)
+    for row, (pieces, changed) in zip(rows, texts, strict=True):
+        counting = slice(row.start, row.stop - 1)
+        boundaries[counting] = piece_boundaries(changed.starts, pieces.ends)
+        if changed.marks is not None:
+            marks[counting] = gold_marks(changed.marks, pieces.ends)
+    return PackedBatch(
+        np.pad(features, ((0, fill), (0, 0))).astype(np.uint16 if recipe.n_known < 65_000 else np.uint32),
+        np.pad(segments, (0, fill), constant_values=-1),
+        boundaries,
+        marks,
+    )
+
+
+@contextmanager
+def made_by_processes(recipe: Recipe, n_processes: int) -> Iterator[Iterator[PackedBatch]]:
+    """The same stream from so many processes, each with a seed of its own.
+
+    RAISES (ValueError, OSError, RuntimeError): What went wrong in one of them, when the next batch is asked for.
+    """
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue(WAITING)
+    processes = [context.Process(target=_produce, args=(recipe, i, queue), daemon=True) for i in range(n_processes)]
+    for process in processes:
+        process.start()
+
+    def batches() -> Iterator[PackedBatch]:
+        while True:
+            try:
+                made = queue.get(timeout=PATIENCE)
+            except Empty:
+                if any(process.exitcode for process in processes):
+                    raise RuntimeError(Errors.SEG435) from None
+                continue
+            if isinstance(made, Exception):
+                raise made
+            yield made
+
+    try:
+        yield batches()
+    finally:
+        for process in processes:
+            process.kill()
+
+
+def _produce(recipe: Recipe, seed: int, queue: Any) -> None:
+    try:
+        for batch in packed_batches(recipe, seed):
+            queue.put(batch)
+    except (ValueError, OSError) as error:
+        queue.put(error)

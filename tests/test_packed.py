@@ -1,0 +1,197 @@
+"""Training on packed batches: they hold what Examples hold, processes make them, the command trains and calibrates."""
+
+import json
+
+import numpy as np
+import pytest
+import spacy
+import torch
+from conftest import TEXTS, TINY_MODEL, make_examples
+from torch import nn
+from typer.testing import CliRunner
+
+from spacy_segment.loss import sentence_loss
+from spacy_segment.models.pieces import tokenize
+from spacy_segment.training.augmenters import conditions, make_example
+from spacy_segment.training.calibration import SCALES, SHIFTS, calibrate
+from spacy_segment.training.corruption import CONDITIONS
+from spacy_segment.training.packed import NOT_TOLD, Recipe, made_by_processes, pack, packed_batches
+from spacy_segment.training.packed_loop import PackedSettings, packed_loss, train_packed
+
+
+@pytest.fixture
+def nlp():
+    nlp = spacy.blank("xx")
+    nlp.add_pipe("sentence_segmenter", config={"model": TINY_MODEL})
+    nlp.initialize(lambda: make_examples(nlp))
+    return nlp
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "ours").mkdir()
+    lines = []
+    for sentences in TEXTS * 3:
+        starts = np.cumsum([0, *(len(s) + 1 for s in sentences[:-1])]).tolist()
+        sents = [[a, a + len(s)] for a, s in zip(starts, sentences, strict=True)]
+        lines.append(json.dumps({"text": " ".join(sentences), "sents": sents, "lang": "en"}))
+    for split in ("train", "dev"):
+        (tmp_path / "ours" / f"tales.{split}.jsonl").write_text("\n".join(lines))
+    return tmp_path
+
+
+def config_of(folder, **augmenter):
+    return {
+        "corpora": {
+            "train": {
+                "@readers": "spacy_segment.MixedCorpus.v1",
+                "path": f"{folder}/*/*.train.jsonl",
+                "exponent": 0.5,
+                "weights": {},
+                "lengths": [40, 80],
+                "join": 0.1,
+                "augmenter": {
+                    "@augmenters": "spacy_segment.corruption_mix.v1",
+                    "weights": {"clean": 1.0, "corrupted": 1.0},
+                    "abbreviated": 0.0,
+                    **augmenter,
+                },
+            }
+        }
+    }
+
+
+def recipe_of(nlp, folder, size=64, **augmenter):
+    shim = nlp.get_pipe("sentence_segmenter").model.layers[0].shims[0]
+    return Recipe.of(config_of(folder, **augmenter), shim.meta, size=size, gap=shim.module.reach)
+
+
+def test_a_packed_batch_has_the_loss_of_its_examples(nlp, folder):
+    pipe = nlp.get_pipe("sentence_segmenter")
+    encoder, head = pipe.model.layers
+    shim = encoder.shims[0]
+    head.set_param("W", np.random.default_rng(0).normal(size=head.get_param("W").shape).astype("f"))
+    output = nn.Linear(head.get_dim("nI"), head.get_dim("nO"))
+    with torch.no_grad():
+        output.weight.copy_(torch.as_tensor(head.get_param("W")))
+        output.bias.copy_(torch.as_tensor(head.get_param("b")))
+    changed = [CONDITIONS[name](eg.reference.text, _starts(eg)) for eg in make_examples(nlp) for name in CONDITIONS]
+    examples = [make_example(nlp, one) for one in changed]
+    states, _ = pipe.model([eg.predicted for eg in examples], is_train=True)
+    expected, _ = sentence_loss(examples, states, mark_weight=0.4)
+    recipe = recipe_of(nlp, folder, size=1024)
+    pieces = [tokenize(shim.tokenizer, one.text, n_known=recipe.n_known, see_newlines=True) for one in changed]
+    batch = pack(list(zip(pieces, changed, strict=True)), recipe)
+    assert (batch.marks != NOT_TOLD).any()
+    found = packed_loss(shim, output, batch, 0.4)
+    assert float(found.detach()) == pytest.approx(expected, rel=1e-4)
+
+
+def _starts(example):
+    return np.asarray([sent.start_char for sent in example.reference.sents])
+
+
+def test_a_stream_depends_on_its_seed_alone(nlp, folder):
+    recipe = recipe_of(nlp, folder)
+    one, same, other = (next(packed_batches(recipe, seed)) for seed in (0, 0, 1))
+    assert (one.features == same.features).all()
+    assert (one.boundaries == same.boundaries).all()
+    assert not np.array_equal(one.features, other.features)
+    assert len(one.features) == len(one.segments) == len(one.boundaries) == len(one.marks) == 64
+    assert set(one.boundaries[one.segments < 0]) <= {NOT_TOLD}
+    assert 1 in one.boundaries
+
+
+def test_processes_make_batches_and_tell_what_went_wrong(nlp, folder, tmp_path):
+    recipe = recipe_of(nlp, folder)
+    with made_by_processes(recipe, 2) as batches:
+        first = [next(batches) for _ in range(6)]
+    assert len({batch.features.tobytes() for batch in first}) > 1
+    for path in (folder / "ours").glob("*.train.jsonl"):
+        path.unlink()
+    with made_by_processes(recipe, 1) as batches, pytest.raises(ValueError, match="SEG110"):
+        next(batches)
+
+
+def test_training_on_packed_batches_lowers_the_loss(nlp, folder):
+    losses = []
+    settings = PackedSettings(steps=150, size=256, learn_rate=0.01, warmup=10, n_processes=1)
+    train_packed(nlp, config_of(folder), settings, watch=lambda done, loss: losses.append((done, loss)))
+    assert [done for done, _ in losses] == [50, 100, 150]
+    assert losses[-1][1] < 0.7 * losses[0][1]
+    again = spacy.blank("xx")
+    again.add_pipe("sentence_segmenter", config={"model": TINY_MODEL}).from_bytes(
+        nlp.get_pipe("sentence_segmenter").to_bytes()
+    )
+    text = " ".join(TEXTS[0])
+    assert [s.text for s in again(text).sents] == [s.text for s in nlp(text).sents] == TEXTS[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"steps": 0}, "SEG200"),
+        ({"dropout": 1.0}, "SEG200"),
+        ({"learn_rate": 0.0}, "SEG200"),
+        ({"n_processes": 0}, "SEG200"),
+    ],
+)
+def test_settings_that_cannot_be(nlp, folder, change, code):
+    with pytest.raises(ValueError, match=code):
+        train_packed(nlp, config_of(folder), PackedSettings(**change))
+
+
+def test_a_loss_that_is_no_number_stops_training(nlp, folder):
+    settings = PackedSettings(steps=60, size=128, learn_rate=1e30, warmup=0, n_processes=1)
+    with pytest.raises(ValueError, match="SEG401"):
+        train_packed(nlp, config_of(folder), settings)
+
+
+def test_other_corpora_and_encoders_are_named(nlp, folder):
+    other = config_of(folder)
+    other["corpora"]["train"]["@readers"] = "spacy_segment.SentenceCorpus.v1"
+    with pytest.raises(ValueError, match="SEG200"):
+        train_packed(nlp, other, PackedSettings(steps=1, size=64, n_processes=1))
+    with pytest.raises(ValueError, match="SEG210"):
+        recipe_of(nlp, folder, weights={"burnt": 1.0})
+    listening = spacy.blank("xx")
+    tok2vec = {"@architectures": "spacy.HashEmbedCNN.v2", "width": 16, "depth": 1, "embed_size": 50, "window_size": 1}
+    tok2vec |= {"maxout_pieces": 2, "subword_features": True, "pretrained_vectors": None}
+    model = {"@architectures": "spacy_segment.SaT.v1", "n_marks": 0, "pretrained": None}
+    model["encoder"] = {"@architectures": "spacy_segment.Tok2VecEncoder.v1", "tok2vec": tok2vec}
+    listening.add_pipe("sentence_segmenter", config={"model": model})
+    listening.initialize(lambda: make_examples(listening))
+    with pytest.raises(ValueError, match="SEG434"):
+        train_packed(listening, config_of(folder), PackedSettings(steps=1, size=64, n_processes=1))
+
+
+def test_calibration_takes_what_is_best_on_the_examples(nlp):
+    examples = [changed for eg in make_examples(nlp) for changed in conditions()(nlp, eg)]
+    for _ in range(40):
+        nlp.update(make_examples(nlp))
+    pipe = nlp.get_pipe("sentence_segmenter")
+    text = nlp.make_doc(" ".join(TEXTS[1]))
+    before = pipe.predict([text])[0].logits
+    scores = calibrate(nlp, examples)
+    assert len(scores) == len(SCALES) * len(SHIFTS)
+    scale, shift = max(scores, key=scores.__getitem__)
+    np.testing.assert_allclose(pipe.predict([text])[0].logits, scale * before + shift, atol=1e-4)
+
+
+def test_the_command_trains_calibrates_and_saves(folder):
+    from spacy.cli._util import app
+
+    import spacy_segment.cli.train  # noqa: F401
+
+    sizes = {"hidden_width": 32, "embedding_width": 16, "inner_width": 32, "n_layers": 2, "n_heads": 2}
+    sizes |= {"conv_width": 5, "lookahead": 12, "lookback": 8}
+    overrides = [f"--components.sentence_segmenter.model.encoder.{name}={value}" for name, value in sizes.items()]
+    overrides += [f"--paths.train={folder}/*/*.train.jsonl", f"--paths.dev={folder}/*/*.dev.jsonl"]
+    overrides += ["--initialize.components.sentence_segmenter.vocabulary.size=300", "--corpora.train.lengths=[40,80]"]
+    arguments = ["segment-train", "configs/sentences.cfg", "--output", str(folder / "out"), "--workers", "1"]
+    arguments += ["--steps", "120", "--size", "256", "--learn-rate", "0.01", *overrides]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "boundary F1 (macro)" in result.output
+    trained = spacy.load(folder / "out" / "model-last")
+    assert [sent.text for sent in trained(" ".join(TEXTS[0])).sents] == TEXTS[0]
