@@ -86,7 +86,7 @@ def rows_of(tokenizer: Tokenizer, points: Ints1d, ids: Ints1d, starts: Ints1d, *
 def cut(tokenizer: Tokenizer, text: str) -> tuple[Ints1d, Ints1d, Ints1d]:
     """RETURNS (tuple of Ints1d): Vocabulary index, start and end of every piece as the tokenizer has them, (n_pieces,) each."""
     return columns_of(
-        [(begin, tokenizer.encode(text[begin:end], add_special_tokens=False)) for begin, end in parts(text, PART)]
+        (begin, tokenizer.encode(text[begin:end], add_special_tokens=False)) for begin, end in parts(text, PART)
     )
 
 
@@ -100,8 +100,8 @@ def encode_all(tokenizer: Tokenizer, texts: list[str]) -> list[list[tuple[int, E
     return found
 
 
-def columns_of(encoded: list[tuple[int, Encoding]]) -> tuple[Ints1d, Ints1d, Ints1d]:
-    """What `cut` gives, from the parts of a text."""
+def columns_of(encoded: Iterable[tuple[int, Encoding]]) -> tuple[Ints1d, Ints1d, Ints1d]:
+    """What `cut` gives, from the parts of a text: of a generator, only one of these is there at a time."""
     columns = []
     for begin, encoding in encoded:
         offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2) + begin

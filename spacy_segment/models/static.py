@@ -16,7 +16,7 @@ from ..text import code_points
 from ..types import EncoderModel, Ints1d, PieceStates
 from . import serialize
 from .banded import LEARNED_VOCABULARY
-from .pieces import N_BUCKETS, columns_of, encode_all, rows_of, train_vocabulary
+from .pieces import N_BUCKETS, columns_of, cut, encode_all, rows_of, train_vocabulary
 from .shim import VocabularyShim
 from .weights import pretrained_path
 
@@ -63,7 +63,9 @@ def forward(
     shim = _shim(model)
     weight = shim.module.embed.weight
     texts = [doc.text for doc in docs]
-    pieces = _known_pieces(shim, texts) if is_train else [_cut(shim, [text])[0] for text in texts]
+    pieces = (
+        _known_pieces(shim, texts) if is_train else [_pieces(shim, text, cut(shim.tokenizer, text)) for text in texts]
+    )
     with torch.no_grad():
         states = [PieceStates(weight[shim.tensor(p.ids)].cpu().numpy(), p.starts, p.ends) for p in pieces]
 
@@ -99,16 +101,18 @@ class _Pieces:
 
 def _known_pieces(shim: VocabularyShim, texts: list[str]) -> list[_Pieces]:
     """Texts come again and again in training; cutting them into pieces would take longer than learning from them."""
-    return shim.memo.recall_all(texts, partial(_cut, shim), size=lambda pieces: len(pieces.ids))
+    return shim.memo.recall_all(texts, partial(_cut_all, shim), size=lambda pieces: len(pieces.ids))
 
 
-def _cut(shim: VocabularyShim, texts: list[str]) -> list[_Pieces]:
-    pieces = []
-    for text, encoded in zip(texts, encode_all(shim.tokenizer, texts), strict=True):
-        ids, starts, ends = columns_of(encoded)
-        rows = rows_of(shim.tokenizer, code_points(text), ids, starts, n_known=shim.meta["n_known"])
-        pieces.append(_Pieces(*(a.astype(np.int32) for a in (rows, starts, ends))))
-    return pieces
+def _cut_all(shim: VocabularyShim, texts: list[str]) -> list[_Pieces]:
+    encoded = encode_all(shim.tokenizer, texts)
+    return [_pieces(shim, text, columns_of(parts)) for text, parts in zip(texts, encoded, strict=True)]
+
+
+def _pieces(shim: VocabularyShim, text: str, columns: tuple[Ints1d, Ints1d, Ints1d]) -> _Pieces:
+    ids, starts, ends = columns
+    rows = rows_of(shim.tokenizer, code_points(text), ids, starts, n_known=shim.meta["n_known"])
+    return _Pieces(*(a.astype(np.int32) for a in (rows, starts, ends)))
 
 
 def _build(meta: dict[str, Any], *, width: int) -> Table:
