@@ -1,4 +1,4 @@
-"""Training on packed batches: they hold what Examples hold, processes make them, commands train, average and calibrate."""
+"""Training on packed batches: they hold what Examples hold, processes make them, commands train and calibrate."""
 
 import json
 
@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 from spacy_segment.loss import sentence_loss
 from spacy_segment.models.pieces import tokenize
 from spacy_segment.training.augmenters import conditions, make_example
-from spacy_segment.training.average import average
 from spacy_segment.training.calibration import SCALES, SHIFTS, calibrate
 from spacy_segment.training.corruption import CONDITIONS
 from spacy_segment.training.packed import NOT_TOLD, Recipe, made_by_processes, pack, packed_batches
@@ -198,53 +197,19 @@ def test_the_command_trains_calibrates_and_saves(folder):
     assert [sent.text for sent in trained(" ".join(TEXTS[0])).sents] == TEXTS[0]
 
 
-def trained(steps, model=TINY_MODEL):
-    nlp = spacy.blank("xx")
-    nlp.add_pipe("sentence_segmenter", config={"model": model})
-    nlp.initialize(lambda: make_examples(nlp))
-    for _ in range(steps):
-        nlp.update(make_examples(nlp))
-    return nlp
-
-
-def test_an_average_has_the_mean_of_all_weights():
-    pipes = [trained(steps).get_pipe("sentence_segmenter") for steps in (1, 3)]
-    heads = [pipe.model.layers[1].get_param("W").copy() for pipe in pipes]
-    states = [pipe.model.layers[0].shims[0].module.state_dict() for pipe in pipes]
-    wanted = {name: (states[0][name] + states[1][name]) / 2 for name in states[0]}
-    average([pipe.model for pipe in pipes])
-    found = pipes[0].model.layers[0].shims[0].module.state_dict()
-    assert any(not torch.equal(states[0][name], states[1][name]) for name in wanted)
-    for name, values in wanted.items():
-        torch.testing.assert_close(found[name], values)
-    np.testing.assert_allclose(pipes[0].model.layers[1].get_param("W"), (heads[0] + heads[1]) / 2, rtol=1e-5)
-    np.testing.assert_array_equal(pipes[1].model.layers[1].get_param("W"), heads[1])
-
-
-def test_an_average_of_models_that_differ_is_refused():
-    wider = {**TINY_MODEL, "encoder": {**TINY_MODEL["encoder"], "inner_width": 48}}
-    models = [nlp.get_pipe("sentence_segmenter").model for nlp in (trained(0), trained(0, wider))]
-    with pytest.raises(ValueError, match="SEG301"):
-        average(models)
-    empty = spacy.blank("xx").add_pipe("sentence_segmenter", config={"model": TINY_MODEL})
-    models[1] = empty.model
-    with pytest.raises(ValueError, match="SEG302"):
-        average(models)
-
-
-def test_the_command_averages_and_calibrates(folder):
+def test_the_command_calibrates(nlp, folder):
     from spacy.cli._util import app
 
-    import spacy_segment.cli.average  # noqa: F401
+    import spacy_segment.cli.calibrate  # noqa: F401
 
-    for steps in (2, 4):
-        trained(steps).to_disk(folder / str(steps))
-    paths = [str(folder / "2"), str(folder / "4")]
-    arguments = ["segment-average", *paths, "--output", str(folder / "mean"), "--dev", f"{folder}/*/*.dev.jsonl"]
-    result = CliRunner().invoke(app, arguments)
+    nlp.to_disk(folder / "fresh")
+    dev = f"{folder}/*/*.dev.jsonl"
+    result = CliRunner().invoke(
+        app, ["segment-calibrate", str(folder / "fresh"), dev, "--output", str(folder / "sure")]
+    )
     assert result.exit_code == 0, result.output
     assert "boundary F1 (macro)" in result.output
-    assert len(list(spacy.load(folder / "mean")(" ".join(TEXTS[0])).sents)) >= 1
-    result = CliRunner().invoke(app, ["segment-average", str(folder / "no"), "--output", str(folder / "x")])
+    assert spacy.load(folder / "sure").has_pipe("sentence_segmenter")
+    result = CliRunner().invoke(app, ["segment-calibrate", str(folder / "no"), dev, "--output", str(folder / "x")])
     assert result.exit_code == 1
     assert "SEG133" in result.output + result.stderr

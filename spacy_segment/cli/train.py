@@ -5,14 +5,14 @@ from pathlib import Path
 import typer
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from spacy.cli._util import app, parse_config_overrides, setup_gpu
 from spacy.training.initialize import init_nlp
 from spacy.util import load_config, registry, resolve_dot_names
 from thinc.api import fix_random_seed
 
-from ..training.calibration import Scores, calibrate
+from ..training.calibration import calibrate
 from ..training.packed_loop import PackedSettings, train_packed
+from .calibrate import report
 from .reporting import reported
 
 GIVEN = PackedSettings()
@@ -57,12 +57,3 @@ def train_cli(
         (dev,) = resolve_dot_names(registry.resolve({"corpora": config["corpora"]}), ["corpora.dev"])
         report(calibrate(nlp, dev(nlp)))
         nlp.to_disk(output / "model-last")
-
-
-def report(scores: Scores) -> None:
-    """Print what calibration tried."""
-    best = max(scores, key=scores.__getitem__)
-    table = Table("scale", "shift", "boundary F1 (macro)", title="logits on dev")
-    for (scale, shift), score in scores.items():
-        table.add_row(f"{scale}", f"{shift}", f"{score:.4f}", style="bold" if (scale, shift) == best else None)
-    Console().print(table)

@@ -1,0 +1,37 @@
+"""`python -m spacy segment-calibrate`: make a sentence model as sure as it is right, on dev data."""
+
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from spacy.cli._util import app
+
+from ..training.augmenters import conditions
+from ..training.calibration import Scores, calibrate
+from ..training.readers import SentenceCorpus
+from .reporting import reported
+from .segment import load_pipeline
+
+
+@app.command("segment-calibrate")
+def calibrate_cli(
+    pipeline: str = typer.Argument(..., help="Pipeline with a sentence segmenter"),
+    dev: list[str] = typer.Argument(..., help="Gold dev files, folders or patterns"),
+    output: Path = typer.Option(..., "--output", "-o", help="Folder to write the pipeline to"),
+    limit: int = typer.Option(2000, help="Characters per corpus, 0 for all"),
+) -> None:
+    """Give the logits the scale and the shift with the best boundary F1 (mean over conditions and corpora) on dev data."""
+    with reported():
+        nlp = load_pipeline(pipeline, "xx", {})
+        report(calibrate(nlp, SentenceCorpus(dev, conditions(), limit_chars=limit)(nlp)))
+        nlp.to_disk(output)
+
+
+def report(scores: Scores) -> None:
+    """Print what was tried."""
+    best = max(scores, key=scores.__getitem__)
+    table = Table("scale", "shift", "boundary F1 (macro)", title="logits on dev")
+    for (scale, shift), score in scores.items():
+        table.add_row(f"{scale}", f"{shift}", f"{score:.4f}", style="bold" if (scale, shift) == best else None)
+    Console().print(table)
