@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -116,6 +117,18 @@ def wrap(text: str, starts: Ints1d, rng: np.random.Generator) -> Corrupted:
     return clean("".join(characters), starts)
 
 
+def paragraphs(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0.3) -> Corrupted:
+    """Blank lines between sentences, each with probability `p`; half of the texts lose case and punctuation before.
+
+    Few gold texts have blank lines, and most texts of users do.
+    """
+    before = corrupted(text, starts) if rng.random() < 0.5 else clean(text, starts)
+    places = [int(start) for start in before.starts[1:] if rng.random() < p]
+    parts = [before.text[a:b].rstrip() for a, b in pairwise([0, *places, len(before.text)])]
+    moved = np.cumsum([0, *(len(part) + 2 for part in parts[:-1])]) - np.asarray([0, *places])
+    return clean("\n\n".join(parts), before.starts + moved[np.searchsorted(places, before.starts, side="right")])
+
+
 def social(text: str, starts: Ints1d, rng: np.random.Generator) -> Corrupted:
     """Social-media-like: half lose their punctuation, the others repeat marks and lose some spaces; half lose case.
 
@@ -161,6 +174,7 @@ CORRUPTIONS: dict[str, Callable[[str, Ints1d, np.random.Generator], Corrupted]] 
     "partial": partial,
     "social": social,
     "wrapped": wrap,
+    "paragraphs": paragraphs,
     "space_loss": lose_spaces,
     "noise": lose_characters,
     "short": shorten,
