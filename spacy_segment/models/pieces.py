@@ -85,9 +85,11 @@ def rows_of(tokenizer: Tokenizer, points: Ints1d, ids: Ints1d, starts: Ints1d, *
 
 def cut(tokenizer: Tokenizer, text: str) -> tuple[Ints1d, Ints1d, Ints1d]:
     """RETURNS (tuple of Ints1d): Vocabulary index, start and end of every piece as the tokenizer has them, (n_pieces,) each."""
-    return columns_of(
-        (begin, tokenizer.encode(text[begin:end], add_special_tokens=False)) for begin, end in parts(text, PART)
-    )
+    rows = []
+    for begin, end in parts(text, PART):  # a loop: a generator of encodings leaves more memory behind
+        encoding = tokenizer.encode(text[begin:end], add_special_tokens=False)
+        rows.append(_rows(begin, encoding))
+    return _columns(rows)
 
 
 def encode_all(tokenizer: Tokenizer, texts: list[str]) -> list[list[tuple[int, Encoding]]]:
@@ -101,12 +103,17 @@ def encode_all(tokenizer: Tokenizer, texts: list[str]) -> list[list[tuple[int, E
 
 
 def columns_of(encoded: Iterable[tuple[int, Encoding]]) -> tuple[Ints1d, Ints1d, Ints1d]:
-    """What `cut` gives, from the parts of a text: of a generator, only one of these is there at a time."""
-    columns = []
-    for begin, encoding in encoded:
-        offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2) + begin
-        columns.append(np.column_stack([np.asarray(encoding.ids, dtype=np.int64), offsets]))
-    ids, starts, ends = (np.concatenate([rows[:, i] for rows in columns]) for i in range(3))
+    """What `cut` gives, from the parts of a text."""
+    return _columns([_rows(begin, encoding) for begin, encoding in encoded])
+
+
+def _rows(begin: int, encoding: Encoding) -> Ints2d:
+    offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2) + begin
+    return np.column_stack([np.asarray(encoding.ids, dtype=np.int64), offsets])
+
+
+def _columns(rows: list[Ints2d]) -> tuple[Ints1d, Ints1d, Ints1d]:
+    ids, starts, ends = (np.concatenate([part[:, i] for part in rows]) for i in range(3))
     return ids, starts, ends
 
 
