@@ -30,6 +30,7 @@ from ..models.lora import merge_adapter, read_adapter, train_adapter, write_adap
 from ..pipeline.sources import configure
 from ..types import Ints1d
 from .augmenters import corruption_mix, make_example
+from .checks import check_training
 from .corruption import CORRUPTIONS, clean
 from .formats import Record, find_files, read_records
 from .optimizer import AdamW
@@ -88,14 +89,7 @@ class AdaptSettings:
     def check(self) -> None:
         """RAISES (ValueError): SEG200, SEG210 for the first setting that cannot be."""
         corruption_mix(dict.fromkeys(self.conditions, 1.0))
-        least = {"max_steps": 1, "every": 1, "patience": 1, "batch_bytes": 1, "folds": 2}
-        for name, value in least.items():
-            if getattr(self, name) < value:
-                raise ValueError(
-                    Errors.SEG200.format(name=name, expected=f"at least {value}", value=getattr(self, name))
-                )
-        if not self.learn_rate > 0:
-            raise ValueError(Errors.SEG200.format(name="learn_rate", expected="above 0", value=self.learn_rate))
+        check_training(self, max_steps=1, every=1, patience=1, batch_bytes=1, folds=2)
         check_strength(self.strength)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ..errors import Errors
 from ..models.shim import VocabularyShim
 from ..types import SentenceModel
+from .checks import check_training
 from .packed import NOT_TOLD, PackedBatch, Recipe, made_by_processes
 
 # Share of the steps, at the end, that leave nothing out: after dropout alone probabilities come out too low.
@@ -41,21 +42,16 @@ class PackedSettings:
 
     def check(self) -> None:
         """RAISES (ValueError): SEG200 for the first setting that cannot be."""
-        for name, least in {"steps": 1, "size": 64, "n_processes": 1, "warmup": 0}.items():
-            if getattr(self, name) < least:
-                raise ValueError(
-                    Errors.SEG200.format(name=name, expected=f"at least {least}", value=getattr(self, name))
-                )
+        check_training(self, steps=1, size=64, n_processes=1, warmup=0)
         if not 0 <= self.dropout < 1:
             raise ValueError(Errors.SEG200.format(name="dropout", expected="from 0 to below 1", value=self.dropout))
-        if not self.learn_rate > 0:
-            raise ValueError(Errors.SEG200.format(name="learn_rate", expected="above 0", value=self.learn_rate))
 
     def rate(self, step: int) -> float:
         """The learning rate of a step."""
         return self.learn_rate * min(1.0, (step + 1) / max(1, self.warmup)) * (1 - step / self.steps)
 
     def dropout_at(self, step: int) -> float:
+        """The dropout of a step."""
         return self.dropout if step < (1 - LAST) * self.steps else 0.0
 
 
