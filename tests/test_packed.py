@@ -1,6 +1,8 @@
 """Training on packed batches: they hold what Examples hold, processes make them, commands train and calibrate."""
 
 import json
+import multiprocessing
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from typer.testing import CliRunner
 
 from spacy_segment.loss import sentence_loss
 from spacy_segment.models.pieces import tokenize
+from spacy_segment.training import packed
 from spacy_segment.training.augmenters import conditions, make_example
 from spacy_segment.training.calibration import SCALES, SHIFTS, calibrate
 from spacy_segment.training.corruption import CONDITIONS
@@ -111,6 +114,16 @@ def test_processes_make_batches_and_tell_what_went_wrong(nlp, folder, tmp_path):
         path.unlink()
     with made_by_processes(recipe, 1) as batches, pytest.raises(ValueError, match="SEG110"):
         next(batches)
+
+
+def test_a_process_that_was_killed_is_an_error_with_a_code(nlp, folder, monkeypatch):
+    monkeypatch.setattr(packed, "PATIENCE", 0.2)
+    with made_by_processes(recipe_of(nlp, folder), 1) as batches:
+        for process in multiprocessing.active_children():
+            process.kill()
+            process.join()
+        with pytest.raises(OSError, match="SEG435"):
+            list(islice(batches, 100))
 
 
 def test_training_on_packed_batches_lowers_the_loss(nlp, folder):

@@ -113,7 +113,7 @@ def pack(texts: list[tuple[Pieces, Corrupted]], recipe: Recipe) -> PackedBatch:
 def made_by_processes(recipe: Recipe, n_processes: int) -> Iterator[Iterator[PackedBatch]]:
     """The same stream from so many processes, each with a seed of its own.
 
-    RAISES (ValueError, OSError, RuntimeError): What went wrong in one of them, when the next batch is asked for.
+    RAISES (ValueError, OSError): What went wrong in one of them, when the next batch is asked for; OSError: SEG435 if one was killed.
     """
     context = multiprocessing.get_context("spawn")
     queue = context.Queue(WAITING)
@@ -127,7 +127,7 @@ def made_by_processes(recipe: Recipe, n_processes: int) -> Iterator[Iterator[Pac
                 made = queue.get(timeout=PATIENCE)
             except Empty:
                 if any(process.exitcode for process in processes):
-                    raise RuntimeError(Errors.SEG435) from None
+                    raise OSError(Errors.SEG435) from None
                 continue
             if isinstance(made, Exception):
                 raise made
