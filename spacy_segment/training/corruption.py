@@ -33,6 +33,15 @@ STRENGTH = {"other": 1, "quote": 2, "bracket": 3, "dash": 4, "comma": 6, "semico
 STRENGTH |= {"question": 10, "exclamation": 10}
 NEWLINES = {ord(c): " " for c in "\r\n\x0b\x0c\x85\u2028\u2029"}
 SENTENCE_MARKS = ("stop", "comma", "question", "exclamation")
+QUOTATION_MARKS = ("“”", '""', "«»", "»«", "„“", "””", "「」", "『』")
+# What opens an item of a list, by itself and with the number of the item; the numbers of items.
+BULLETS = ("- ", "* ", "• ", "– ")
+NUMBERED = ("{}. ", "{}) ", "({}) ", "{}.) ", "• {}. ")
+NUMBERS = (
+    tuple(map(str, range(1, 31))),
+    tuple("abcdefghijklmnopqrstuvwxyz"),
+    ("i", "ii", "iii", "iv", "v", "vi", "vii"),
+)
 
 
 @dataclass(frozen=True)
@@ -129,6 +138,35 @@ def paragraphs(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0
     return clean("\n\n".join(parts), before.starts + moved[np.searchsorted(places, before.starts, side="right")])
 
 
+def quoted(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0.25) -> Corrupted:
+    """Sentences that end in a final mark and hold no quotation put between quotation marks, each with probability `p`."""
+    opening, closing = rng.choice(QUOTATION_MARKS)
+    final = FAMILIES["stop"] + FAMILIES["question"] + FAMILIES["exclamation"]
+    sentences = _sentences(text, starts)
+    for i, sentence in enumerate(sentences):
+        body = sentence.rstrip()
+        if rng.random() < p and body.endswith(tuple(final)) and not set(body) & set("".join(QUOTATION_MARKS)):
+            sentences[i] = opening + body + closing + sentence[len(body) :]
+    return _joined(sentences)
+
+
+def listed(text: str, starts: Ints1d, rng: np.random.Generator) -> Corrupted:
+    """Some sentences in a row become the items of a list, each on a line or all in one; half of the lists lose the final stops."""
+    sentences = _sentences(text, starts)
+    first = int(rng.integers(max(1, len(sentences))))
+    last = min(first + int(rng.geometric(0.3)), len(sentences))
+    in_lines, bare = rng.random() < 0.5, rng.random() < 0.5
+    marker = str(rng.choice(BULLETS + NUMBERED if in_lines else NUMBERED))
+    numbers = NUMBERS[rng.choice(len(NUMBERS), p=(0.6, 0.25, 0.15))]
+    if first and in_lines:
+        sentences[first - 1] = sentences[first - 1].rstrip() + "\n"
+    for number, i in enumerate(range(first, last)):
+        body = sentences[i].rstrip()
+        body = body.rstrip(FAMILIES["stop"]) if bare else body
+        sentences[i] = marker.format(numbers[number % len(numbers)]) + body + ("\n" if in_lines else " ")
+    return _joined(sentences)
+
+
 def social(text: str, starts: Ints1d, rng: np.random.Generator) -> Corrupted:
     """Social-media-like: half lose their punctuation, the others repeat marks and lose some spaces; half lose case.
 
@@ -175,6 +213,8 @@ CORRUPTIONS: dict[str, Callable[[str, Ints1d, np.random.Generator], Corrupted]] 
     "social": social,
     "wrapped": wrap,
     "paragraphs": paragraphs,
+    "quoted": quoted,
+    "listed": listed,
     "space_loss": lose_spaces,
     "noise": lose_characters,
     "short": shorten,
@@ -233,6 +273,17 @@ def mark_classes(points: Ints1d) -> Ints1d:
 def to_text(points: Ints1d) -> str:
     """The opposite of `code_points`."""
     return points.astype(np.uint32).tobytes().decode("utf-32-le", "surrogatepass")
+
+
+def _sentences(text: str, starts: Ints1d) -> list[str]:
+    """The sentences of a text with the white space behind them; the first one has what stands before it too."""
+    inner = np.asarray(starts, dtype=np.int64)[1:].tolist()
+    return [text[a:b] for a, b in pairwise([0, *inner, len(text)])] if text else []
+
+
+def _joined(sentences: list[str]) -> Corrupted:
+    lengths = np.asarray([len(sentence) for sentence in sentences], dtype=np.int64)
+    return clean("".join(sentences).rstrip(), np.cumsum(lengths) - lengths)
 
 
 @cache
