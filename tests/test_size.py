@@ -36,7 +36,7 @@ def make_text(n_bytes):
 
 
 def show(line):
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(f"\n{line}")
 
 
 def peak():
@@ -82,9 +82,7 @@ def alone(function, *arguments):
 def test_one_document_is_linear(topics):
     found = {size: alone(one_document, topics, size) for size in SIZES}
     for size, (seconds, extra) in found.items():
-        show(
-            f"\n{'topics' if topics else 'sentences'} {size} MB: {seconds:.1f} s, {extra / 2**20:.0f} MiB more", end=""
-        )
+        show(f"{'topics' if topics else 'sentences'} {size} MB: {seconds:.1f} s, {extra / 2**20:.0f} MiB more")
     largest, half = SIZES[-1], SIZES[-2]
     assert found[largest][0] / found[half][0] <= 1.15 * largest / half
     assert found[largest][1] <= largest / 10 * 2**30
