@@ -14,10 +14,11 @@ from typer.testing import CliRunner
 
 from spacy_segment.loss import sentence_loss
 from spacy_segment.models.pieces import tokenize
-from spacy_segment.training import packed
+from spacy_segment.training import packed, packed_loop
 from spacy_segment.training.augmenters import conditions, make_example
 from spacy_segment.training.calibration import SCALES, SHIFTS, calibrate
 from spacy_segment.training.corruption import CONDITIONS
+from spacy_segment.training.optimizer import read_checkpoint, write_checkpoint
 from spacy_segment.training.packed import NOT_TOLD, Recipe, made_by_processes, pack, packed_batches
 from spacy_segment.training.packed_loop import PackedSettings, packed_loss, train_packed
 
@@ -138,6 +139,30 @@ def test_training_on_packed_batches_lowers_the_loss(nlp, folder):
     )
     text = " ".join(TEXTS[0])
     assert [s.text for s in again(text).sents] == [s.text for s in nlp(text).sents] == TEXTS[0]
+
+
+def test_a_killed_run_goes_on_from_its_checkpoint(nlp, folder, monkeypatch):
+    monkeypatch.setattr(packed_loop, "EVERY", 20)
+    settings = PackedSettings(steps=60, size=256, learn_rate=0.01, warmup=10, n_processes=1)
+    checkpoint, seen = folder / "run.safetensors", []
+
+    def kill(done, loss):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_packed(nlp, config_of(folder), settings, checkpoint=checkpoint, watch=kill)
+    assert read_checkpoint(checkpoint)[0] == 40  # it was killed after 50 steps
+    nlp.initialize(lambda: make_examples(nlp))
+    train_packed(nlp, config_of(folder), settings, checkpoint=checkpoint, watch=lambda *told: seen.append(told))
+    assert [done for done, _ in seen] == [50, 60]
+    weights = nlp.get_pipe("sentence_segmenter").model.to_bytes()
+    nlp.initialize(lambda: make_examples(nlp))
+    train_packed(nlp, config_of(folder), settings, checkpoint=checkpoint, watch=lambda *told: seen.append(told))
+    assert len(seen) == 2  # nothing is left to do
+    assert nlp.get_pipe("sentence_segmenter").model.to_bytes() == weights
+    write_checkpoint(checkpoint, 5, {"0.weights": np.zeros((2, 3), "f")})
+    with pytest.raises(ValueError, match="SEG420"):
+        train_packed(nlp, config_of(folder), settings, checkpoint=checkpoint)
 
 
 @pytest.mark.parametrize(

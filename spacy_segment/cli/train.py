@@ -16,6 +16,8 @@ from .calibrate import report
 from .reporting import reported
 
 GIVEN = PackedSettings()
+# In the folder of the output.
+CHECKPOINT = "checkpoint.safetensors"
 
 
 @app.command("segment-train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -31,7 +33,7 @@ def train_cli(
     dropout: float = typer.Option(GIVEN.dropout, help="Share of the states left out, but not in the last fifth"),
 ) -> None:
     """Train as a config says, faster than `spacy train` on a GPU; then calibrate on its dev corpus. Settings of the config can be
-    given as for `spacy train`: --paths.train ... --paths.dev ...
+    given as for `spacy train`: --paths.train ... --paths.dev ... A killed run goes on when the same command is given again.
     """
     with reported():
         raw = load_config(config_path, parse_config_overrides(ctx.args))
@@ -53,7 +55,13 @@ def train_cli(
         columns = (*Progress.get_default_columns(), TimeElapsedColumn(), TextColumn("loss {task.fields[loss]:.4f}"))
         with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
             task = bar.add_task("training", total=steps, loss=0.0)
-            train_packed(nlp, config, settings, watch=lambda done, loss: bar.update(task, completed=done, loss=loss))
+            train_packed(
+                nlp,
+                config,
+                settings,
+                checkpoint=output / CHECKPOINT,
+                watch=lambda done, loss: bar.update(task, completed=done, loss=loss),
+            )
         (dev,) = resolve_dot_names(registry.resolve({"corpora": config["corpora"]}), ["corpora.dev"])
         report(calibrate(nlp, dev(nlp)))
         nlp.to_disk(output / "model-last")

@@ -93,9 +93,7 @@ class AdamW(Optimizer):
         if self.resumed:
             for name, target in zip(STATE, (weights, self.mom1[key], self.mom2[key]), strict=True):
                 stored = self.resumed.get(f"{place}.{name}")
-                if stored is None or stored.shape != target.shape:
-                    reason = f"{key[1]} has shape {target.shape}, the checkpoint {getattr(stored, 'shape', None)}"
-                    raise ValueError(Errors.SEG420.format(path=self.checkpoint, reason=reason))
+                check_shape(self.checkpoint, key[1], target.shape, stored)
                 target[...] = ops.asarray(stored)
 
     def step_schedules(self) -> None:
@@ -111,10 +109,22 @@ class AdamW(Optimizer):
         for place, (key, weights) in enumerate(self.latest.items()):
             for name, array in zip(STATE, (weights, self.mom1[key], self.mom2[key]), strict=True):
                 arrays[f"{place}.{name}"] = np.ascontiguousarray(get_array_ops(array).to_numpy(array))
-        try:
-            write_atomically(path, save_tensors(arrays, {"steps": str(self.n_steps)}))
-        except OSError as error:
-            raise OSError(Errors.SEG421.format(path=path, reason=error)) from error
+        write_checkpoint(path, self.n_steps, arrays)
+
+
+def write_checkpoint(path: Path, steps: int, arrays: dict[str, np.ndarray]) -> None:
+    """What `read_checkpoint` reads; arrays are named by the place of their parameter and STATE. RAISES (OSError): SEG421."""
+    try:
+        write_atomically(path, save_tensors(arrays, {"steps": str(steps)}))
+    except OSError as error:
+        raise OSError(Errors.SEG421.format(path=path, reason=error)) from error
+
+
+def check_shape(path: Path | None, name: str, shape: tuple[int, ...], stored: np.ndarray | None) -> None:
+    """RAISES (ValueError): SEG420 if a parameter of this shape cannot be that of the checkpoint."""
+    if stored is None or stored.shape != tuple(shape):
+        reason = f"{name} has shape {tuple(shape)}, the checkpoint {getattr(stored, 'shape', None)}"
+        raise ValueError(Errors.SEG420.format(path=path, reason=reason))
 
 
 def read_checkpoint(path: Path) -> tuple[int, dict[str, np.ndarray]]:

@@ -110,14 +110,16 @@ def pack(texts: list[tuple[Pieces, Corrupted]], recipe: Recipe) -> PackedBatch:
 
 
 @contextmanager
-def made_by_processes(recipe: Recipe, n_processes: int) -> Iterator[Iterator[PackedBatch]]:
-    """The same stream from so many processes, each with a seed of its own.
+def made_by_processes(recipe: Recipe, n_processes: int, *, first_seed: int = 0) -> Iterator[Iterator[PackedBatch]]:
+    """The same stream from so many processes, each with a seed of its own, from `first_seed` on.
 
     RAISES (ValueError, OSError): What went wrong in one of them, when the next batch is asked for; OSError: SEG435 if one was killed.
     """
     context = multiprocessing.get_context("spawn")
     queue = context.Queue(WAITING)
-    processes = [context.Process(target=_produce, args=(recipe, i, queue), daemon=True) for i in range(n_processes)]
+    processes = [
+        context.Process(target=_produce, args=(recipe, first_seed + i, queue), daemon=True) for i in range(n_processes)
+    ]
     for process in processes:
         process.start()
 

@@ -1,8 +1,8 @@
 """Train a sentence model on packed batches: what `spacy train` does with the same config, without Examples between data and GPU."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -15,12 +15,14 @@ from ..errors import Errors
 from ..models.shim import VocabularyShim
 from ..types import SentenceModel
 from .checks import check_training
+from .optimizer import STATE, check_shape, read_checkpoint, write_checkpoint
 from .packed import NOT_TOLD, PackedBatch, Recipe, made_by_processes
 
 # Share of the steps, at the end, that leave nothing out: after dropout alone probabilities come out too low.
 LAST = 0.2
-# Steps between two looks at the loss, which wait for the GPU.
+# Steps between two looks at the loss, which wait for the GPU; and between checkpoints.
 LOOK = 50
+EVERY = 200
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,10 @@ class PackedSettings:
         """The dropout of a step."""
         return self.dropout if step < (1 - LAST) * self.steps else 0.0
 
+    def is_due(self, step: int, every: int) -> bool:
+        """Whether something is done after this step that is done every so many steps, and at the end."""
+        return step % every == every - 1 or step == self.steps - 1
+
 
 def train_packed(
     nlp: Language,
@@ -61,13 +67,16 @@ def train_packed(
     settings: PackedSettings,
     *,
     component: str = "sentence_segmenter",
+    checkpoint: Path | None = None,
     watch: Callable[[int, float], Any] | None = None,
 ) -> None:
     """Train the model of a component that was initialised, where it stands (GPU or CPU).
 
     config (dict): Interpolated; `[corpora.train]` says what is read.
+    checkpoint (Path or None): Written every EVERY steps and at the end; if it is there, training goes on from it, on other texts.
     watch (Callable or None): Called every LOOK steps with the number of steps done, and the loss of the last one.
-    RAISES (ValueError): SEG434 for another encoder; SEG200, SEG210, SEG401 if the loss is not a number; errors of the readers.
+    RAISES (ValueError): SEG434 for another encoder; SEG200, SEG210, SEG401 if the loss is not a number; SEG420 for a checkpoint of another
+        model; errors of the readers; OSError: SEG421, SEG435.
     """
     settings.check()
     pipe: Any = nlp.get_pipe(component)
@@ -81,42 +90,72 @@ def train_packed(
     with torch.no_grad():
         for name, parameter in (("W", output.weight), ("b", output.bias)):
             parameter.copy_(torch.as_tensor(head.ops.to_numpy(head.get_param(name))))
-    with made_by_processes(recipe, settings.n_processes) as batches:
-        _train(shim, output, islice(batches, settings.steps), settings, pipe.cfg["mark_weight"], watch)
+    optimizer = _optimizer([*shim.module.parameters(), *output.parameters()], settings.weight_decay)
+    done = _resume(checkpoint, optimizer) if checkpoint is not None and checkpoint.exists() else 0
+    with made_by_processes(recipe, settings.n_processes, first_seed=done) as batches:
+        for step, batch in zip(range(done, settings.steps), batches, strict=False):
+            shim.set_dropout(settings.dropout_at(step))
+            loss = packed_loss(shim, output, batch, pipe.cfg["mark_weight"])
+            _step(optimizer, loss, settings.rate(step))
+            if settings.is_due(step, LOOK):
+                now = float(loss.detach())
+                if not np.isfinite(now):
+                    raise ValueError(Errors.SEG401.format(text=f"step {step}"))
+                if watch is not None:
+                    watch(step + 1, now)
+            if checkpoint is not None and settings.is_due(step, EVERY):
+                _write(checkpoint, step + 1, optimizer)
     shim.forget_changes()
     for name, parameter in (("W", output.weight), ("b", output.bias)):
         head.set_param(name, head.ops.asarray(parameter.detach().cpu().numpy()))
 
 
-def _train(
-    shim: VocabularyShim,
-    output: nn.Linear,
-    batches: Iterator[PackedBatch],
-    settings: PackedSettings,
-    mark_weight: float,
-    watch: Callable[[int, float], Any] | None,
-) -> None:
-    parameters = [*shim.module.parameters(), *output.parameters()]
+def _optimizer(parameters: list[nn.Parameter], weight_decay: float) -> torch.optim.Optimizer:
+    """AdamW; vectors (biases, norms) do not decay."""
     groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=shim.device.type == "cuda")
-    for step, batch in enumerate(batches):
-        for group in optimizer.param_groups:
-            group["lr"] = settings.rate(step)
-        shim.set_dropout(settings.dropout_at(step))
-        loss = packed_loss(shim, output, batch, mark_weight)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        if step % LOOK == LOOK - 1 or step == settings.steps - 1:
-            now = float(loss.detach())
-            if not np.isfinite(now):
-                raise ValueError(Errors.SEG401.format(text=f"step {step}"))
-            if watch is not None:
-                watch(step + 1, now)
+    return torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=parameters[0].device.type == "cuda")
+
+
+def _step(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(_parameters(optimizer), 1.0)
+    optimizer.step()
+
+
+def _parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _write(path: Path, steps: int, optimizer: torch.optim.Optimizer) -> None:
+    """Write weights, moments and the number of steps. RAISES (OSError): SEG421."""
+    arrays = {}
+    for place, parameter in enumerate(_parameters(optimizer)):
+        state = optimizer.state[parameter]
+        for name, tensor in zip(STATE, (parameter, state["exp_avg"], state["exp_avg_sq"]), strict=True):
+            arrays[f"{place}.{name}"] = tensor.detach().cpu().contiguous().numpy()
+    write_checkpoint(path, steps, arrays)
+
+
+def _resume(path: Path, optimizer: torch.optim.Optimizer) -> int:
+    """Put weights and moments of a checkpoint in place. RETURNS (int): Steps done. RAISES (ValueError): SEG420."""
+    steps, arrays = read_checkpoint(path)
+    for place, parameter in enumerate(_parameters(optimizer)):
+        stored = []
+        for name in STATE:
+            array = arrays.get(f"{place}.{name}")
+            check_shape(path, f"parameter {place}", tuple(parameter.shape), array)
+            stored.append(torch.as_tensor(array, device=parameter.device))
+        with torch.no_grad():
+            parameter.copy_(stored[0])
+        count = torch.tensor(float(steps), device=parameter.device)
+        optimizer.state[parameter] = {"step": count, "exp_avg": stored[1], "exp_avg_sq": stored[2]}
+    return steps
 
 
 def packed_loss(shim: VocabularyShim, output: nn.Linear, batch: PackedBatch, mark_weight: float) -> Tensor:
