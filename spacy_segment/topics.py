@@ -7,7 +7,7 @@ import numpy as np
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 
-from .align import has_sents, is_space, same_place, text_length, token_offsets
+from .align import has_sents, is_space, same_place, text_length, text_of, token_offsets
 from .text import newlines_before
 from .types import Bools1d, Ints1d
 
@@ -48,7 +48,7 @@ def find_units(doc: Doc, kind: str) -> Units:
     first_word = np.minimum.accumulate(np.where(spaces, len(doc), np.arange(len(doc)))[::-1])[::-1][tokens]
     starts = np.append(token_offsets(doc)[0], text_length(doc))[first_word]
     starts[0] = 0
-    gaps = np.minimum(newlines_before(doc.text, starts), 2)
+    gaps = np.minimum(newlines_before(text_of(doc), starts), 2)
     if kind == "paragraphs":
         keep = gaps >= max(1, gaps.max())
         keep[0] = True

@@ -14,6 +14,7 @@ from thinc.api import ArgsKwargs, Model
 from tokenizers import Tokenizer
 from torch import nn
 
+from ..align import text_of
 from ..errors import Errors
 from ..text import code_points, is_kind
 from ..types import EncoderModel, Floats1d, Floats2d, Ints1d, Ints2d, PieceStates
@@ -200,7 +201,7 @@ def forward(
         return predict_projected(model, docs, lambda states: states), lambda d_states: docs
     shim = _shim(model)
     shim.set_dropout(model.attrs["dropout_rate"])
-    texts = [_tokenize(model, doc.text) for doc in docs]
+    texts = [_tokenize(model, text_of(doc)) for doc in docs]
     states = [np.zeros((len(text.ids), model.get_dim("nO")), dtype=np.float32) for text in texts]
     backprops = []
     for batch in _batches(model, texts):
@@ -236,7 +237,7 @@ def predict_projected(
 ) -> list[PieceStates]:
     """Encode batch by batch and project every batch at once, so that states of a long text are never all there."""
     shim = _shim(model)
-    texts = [_tokenize(model, doc.text) for doc in docs]
+    texts = [_tokenize(model, text_of(doc)) for doc in docs]
     width = project(model.ops.alloc2f(0, model.get_dim("nO"))).shape[1]
     results = [np.zeros((len(text.ids), width), dtype=np.float32) for text in texts]
     for batch in _batches(model, texts):

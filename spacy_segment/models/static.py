@@ -12,6 +12,7 @@ from thinc.api import Model
 from tokenizers import Tokenizer
 from torch import nn
 
+from ..align import text_of
 from ..text import code_points
 from ..types import EncoderModel, Ints1d, PieceStates
 from . import serialize
@@ -62,7 +63,7 @@ def forward(
     """Look up the vectors of all pieces; their gradient goes to the table."""
     shim = _shim(model)
     weight = shim.module.embed.weight
-    texts = [doc.text for doc in docs]
+    texts = [text_of(doc) for doc in docs]
     pieces = (
         _known_pieces(shim, texts) if is_train else [_pieces(shim, text, cut(shim.tokenizer, text)) for text in texts]
     )
