@@ -87,6 +87,14 @@ def parts(changed):
     return [changed.text[a:b] for a, b in zip(starts, [*starts[1:], len(changed.text)], strict=True)]
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [("One.", "One?"), ("我来了。", "我来了？"), ("جاء.", "جاء؟"), ("Yes!", "Yes!")]
+)
+def test_exchanged_takes_a_mark_of_the_script(before, after):
+    text, starts = join([before, before])
+    assert parts(CORRUPTIONS["exchanged"](text, starts, AlwaysFirst(index=0))) == [f"{after} ", after]
+
+
 def test_quoted_puts_whole_sentences_between_marks():
     text, starts = join(["One two.", "no mark", 'It says "no".', "Four!"])
     quoted = parts(CORRUPTIONS["quoted"](text, starts, AlwaysFirst()))
@@ -105,8 +113,9 @@ def test_listed_keeps_the_opening_of_an_item_with_it(in_lines, expected):
 class AlwaysFirst:
     """Random numbers that take the first of everything; a list of two sentences from the second on."""
 
-    def __init__(self, in_lines=True):
+    def __init__(self, in_lines=True, index=1):
         self.draws = iter([0.0 if in_lines else 0.9, 0.0])
+        self.index = index
 
     def random(self):
         return next(self.draws, 0.0)
@@ -115,7 +124,7 @@ class AlwaysFirst:
         return 0 if isinstance(options, int) else options[0]
 
     def integers(self, n):
-        return 1
+        return self.index
 
     def geometric(self, p):
         return 2

@@ -33,6 +33,8 @@ STRENGTH = {"other": 1, "quote": 2, "bracket": 3, "dash": 4, "comma": 6, "semico
 STRENGTH |= {"question": 10, "exclamation": 10}
 NEWLINES = {ord(c): " " for c in "\r\n\x0b\x0c\x85\u2028\u2029"}
 SENTENCE_MARKS = ("stop", "comma", "question", "exclamation")
+# What else may end a sentence that ends with this full stop; "?!…" if it is not here.
+OTHER_ENDS = {"。": "？！．｡?!…", "．": "。？！｡?!…", "।": "?!॥", "۔": "؟!.", "።": "፧!", "։": ":?!"}
 QUOTATION_MARKS = ("“”", '""', "«»", "»«", "„“", "””", "「」", "『』")
 # What opens an item of a list, by itself and with the number of the item; the numbers of items.
 BULLETS = ("- ", "* ", "• ", "– ")
@@ -138,6 +140,18 @@ def paragraphs(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0
     return clean("\n\n".join(parts), before.starts + moved[np.searchsorted(places, before.starts, side="right")])
 
 
+def exchanged(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0.5) -> Corrupted:
+    """Full stops at the end of sentences become other marks that end one, each with probability `p`: many gold texts have no questions."""
+    sentences = _sentences(text, starts)
+    for i, sentence in enumerate(sentences):
+        body = sentence.rstrip()
+        if body.endswith(tuple(FAMILIES["stop"])) and rng.random() < p:
+            is_arabic = "\u0600" <= body[-2:-1] <= "\u06ff"
+            ends = OTHER_ENDS.get(body[-1], "؟!…" if is_arabic else "?!…")
+            sentences[i] = body[:-1] + ends[rng.integers(len(ends))] + sentence[len(body) :]
+    return _joined(sentences)
+
+
 def quoted(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0.25) -> Corrupted:
     """Sentences that end in a final mark and hold no quotation put between quotation marks, each with probability `p`."""
     opening, closing = rng.choice(QUOTATION_MARKS)
@@ -213,6 +227,7 @@ CORRUPTIONS: dict[str, Callable[[str, Ints1d, np.random.Generator], Corrupted]] 
     "social": social,
     "wrapped": wrap,
     "paragraphs": paragraphs,
+    "exchanged": exchanged,
     "quoted": quoted,
     "listed": listed,
     "space_loss": lose_spaces,
