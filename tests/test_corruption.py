@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_segment.training.corruption import CONDITIONS, CORRUPTIONS, FAMILIES, corrupted, lower_case, remove, shorten
+from spacy_segment.training.augmenters import CORRUPTIONS
+from spacy_segment.training.corruption import CONDITIONS, FAMILIES, corrupted, lower_case, remove, shorten
 
 SENTENCES = [
     "Hello, World!",
@@ -80,54 +81,6 @@ def test_corruptions_move_starts_with_their_characters(name, sentences, gap, see
     if name in ("flat", "wrapped", "clean"):
         assert moved == starts.tolist()
         assert changed.text.split() == text.split()
-
-
-def parts(changed):
-    starts = changed.starts.tolist()
-    return [changed.text[a:b] for a, b in zip(starts, [*starts[1:], len(changed.text)], strict=True)]
-
-
-@pytest.mark.parametrize(
-    ("before", "after"), [("One.", "One?"), ("我来了。", "我来了？"), ("جاء.", "جاء؟"), ("Yes!", "Yes!")]
-)
-def test_exchanged_takes_a_mark_of_the_script(before, after):
-    text, starts = join([before, before])
-    assert parts(CORRUPTIONS["exchanged"](text, starts, AlwaysFirst(index=0))) == [f"{after} ", after]
-
-
-def test_quoted_puts_whole_sentences_between_marks():
-    text, starts = join(["One two.", "no mark", 'It says "no".', "Four!"])
-    quoted = parts(CORRUPTIONS["quoted"](text, starts, AlwaysFirst()))
-    assert quoted == ["“One two.” ", "no mark ", 'It says "no". ', "“Four!”"]
-
-
-@pytest.mark.parametrize(
-    ("in_lines", "expected"),
-    [(True, ["One.\n", "- Two\n", "- Three!"]), (False, ["One. ", "1. Two ", "2. Three!"])],
-)
-def test_listed_keeps_the_opening_of_an_item_with_it(in_lines, expected):
-    text, starts = join(["One.", "Two.", "Three!"])
-    assert parts(CORRUPTIONS["listed"](text, starts, AlwaysFirst(in_lines))) == expected
-
-
-class AlwaysFirst:
-    """Random numbers that take the first of everything; a list of two sentences from the second on."""
-
-    def __init__(self, in_lines=True, index=1):
-        self.draws = iter([0.0 if in_lines else 0.9, 0.0])
-        self.index = index
-
-    def random(self):
-        return next(self.draws, 0.0)
-
-    def choice(self, options, p=None):
-        return 0 if isinstance(options, int) else options[0]
-
-    def integers(self, n):
-        return self.index
-
-    def geometric(self, p):
-        return 2
 
 
 @pytest.mark.parametrize("name", CONDITIONS)

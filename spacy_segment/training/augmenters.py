@@ -11,11 +11,31 @@ from ..errors import Errors
 from ..loss import MARKS
 from ..scorers import CONDITION
 from ..types import Ints1d
+from . import corruption, restyling
 from .abbreviations import abbreviate
-from .corruption import CONDITIONS, CORRUPTIONS, Corrupted
+from .corruption import CONDITIONS, Corrupted
 
 Augmenter = Callable[[Language, Example], Iterator[Example]]
 Corrupt = Callable[[str, Ints1d, np.random.Generator, str], Corrupted]
+
+# Corruptions by name, for a mix of them.
+CORRUPTIONS: dict[str, Callable[[str, Ints1d, np.random.Generator], Corrupted]] = {
+    "clean": lambda text, starts, rng: corruption.clean(text, starts),
+    "flat": lambda text, starts, rng: corruption.flat(text, starts),
+    "corrupted": lambda text, starts, rng: corruption.corrupted(text, starts),
+    "unpunctuated": lambda text, starts, rng: corruption.unpunctuated(text, starts),
+    "lower": lambda text, starts, rng: corruption.lower(text, starts),
+    "partial": corruption.partial,
+    "social": corruption.social,
+    "wrapped": corruption.wrap,
+    "paragraphs": restyling.paragraphs,
+    "exchanged": restyling.exchanged,
+    "quoted": restyling.quoted,
+    "listed": restyling.listed,
+    "space_loss": corruption.lose_spaces,
+    "noise": corruption.lose_characters,
+    "short": corruption.shorten,
+}
 
 # Key in `Doc.user_data` of a reference: the language of its text.
 LANGUAGE = ("spacy_segment", "lang")
@@ -37,7 +57,7 @@ def make_example(nlp: Language, changed: Corrupted, data: dict | None = None) ->
 def corruption_mix(weights: dict[str, float], seed: int = 0, abbreviated: float = 0.0) -> Augmenter:
     """Corrupt every text in one of several ways.
 
-    weights (dict): Name of a corruption (`corruption.CORRUPTIONS`) -> how often, relative to the others.
+    weights (dict): Name of a corruption (`CORRUPTIONS`) -> how often, relative to the others.
     abbreviated (float): How often a text gets some abbreviations of its language before (`abbreviations.abbreviate`).
     RAISES (ValueError): SEG210 for an unknown name or a negative weight; SEG200.
     """

@@ -7,7 +7,6 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from itertools import pairwise
 
 import numpy as np
 
@@ -33,17 +32,6 @@ STRENGTH = {"other": 1, "quote": 2, "bracket": 3, "dash": 4, "comma": 6, "semico
 STRENGTH |= {"question": 10, "exclamation": 10}
 NEWLINES = {ord(c): " " for c in "\r\n\x0b\x0c\x85\u2028\u2029"}
 SENTENCE_MARKS = ("stop", "comma", "question", "exclamation")
-# What else may end a sentence that ends with this full stop; "?!…" if it is not here.
-OTHER_ENDS = {"。": "？！．｡?!…", "．": "。？！｡?!…", "।": "?!॥", "۔": "؟!.", "።": "፧!", "։": ":?!"}
-QUOTATION_MARKS = ("“”", '""', "«»", "»«", "„“", "””", "「」", "『』")
-# What opens an item of a list, by itself and with the number of the item; the numbers of items.
-BULLETS = ("- ", "* ", "• ", "– ")
-NUMBERED = ("{}. ", "{}) ", "({}) ", "{}.) ", "• {}. ")
-NUMBERS = (
-    tuple(map(str, range(1, 31))),
-    tuple("abcdefghijklmnopqrstuvwxyz"),
-    ("i", "ii", "iii", "iv", "v", "vi", "vii"),
-)
 
 
 @dataclass(frozen=True)
@@ -128,59 +116,6 @@ def wrap(text: str, starts: Ints1d, rng: np.random.Generator) -> Corrupted:
     return clean("".join(characters), starts)
 
 
-def paragraphs(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0.3) -> Corrupted:
-    """Blank lines between sentences, each with probability `p`; half of the texts lose case and punctuation before.
-
-    Few gold texts have blank lines, and most texts of users do.
-    """
-    before = corrupted(text, starts) if rng.random() < 0.5 else clean(text, starts)
-    places = [int(start) for start in before.starts[1:] if rng.random() < p]
-    parts = [before.text[a:b].rstrip() for a, b in pairwise([0, *places, len(before.text)])]
-    moved = np.cumsum([0, *(len(part) + 2 for part in parts[:-1])]) - np.asarray([0, *places])
-    return clean("\n\n".join(parts), before.starts + moved[np.searchsorted(places, before.starts, side="right")])
-
-
-def exchanged(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0.5) -> Corrupted:
-    """Full stops at the end of sentences become other marks that end one, each with probability `p`: many gold texts have no questions."""
-    sentences = _sentences(text, starts)
-    for i, sentence in enumerate(sentences):
-        body = sentence.rstrip()
-        if body.endswith(tuple(FAMILIES["stop"])) and rng.random() < p:
-            is_arabic = "\u0600" <= body[-2:-1] <= "\u06ff"
-            ends = OTHER_ENDS.get(body[-1], "؟!…" if is_arabic else "?!…")
-            sentences[i] = body[:-1] + ends[rng.integers(len(ends))] + sentence[len(body) :]
-    return _joined(sentences)
-
-
-def quoted(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0.25) -> Corrupted:
-    """Sentences that end in a final mark and hold no quotation put between quotation marks, each with probability `p`."""
-    opening, closing = rng.choice(QUOTATION_MARKS)
-    final = FAMILIES["stop"] + FAMILIES["question"] + FAMILIES["exclamation"]
-    sentences = _sentences(text, starts)
-    for i, sentence in enumerate(sentences):
-        body = sentence.rstrip()
-        if rng.random() < p and body.endswith(tuple(final)) and not set(body) & set("".join(QUOTATION_MARKS)):
-            sentences[i] = opening + body + closing + sentence[len(body) :]
-    return _joined(sentences)
-
-
-def listed(text: str, starts: Ints1d, rng: np.random.Generator) -> Corrupted:
-    """Some sentences in a row become the items of a list, each on a line or all in one; half of the lists lose the final stops."""
-    sentences = _sentences(text, starts)
-    first = int(rng.integers(max(1, len(sentences))))
-    last = min(first + int(rng.geometric(0.3)), len(sentences))
-    in_lines, bare = rng.random() < 0.5, rng.random() < 0.5
-    marker = str(rng.choice(BULLETS + NUMBERED if in_lines else NUMBERED))
-    numbers = NUMBERS[rng.choice(len(NUMBERS), p=(0.6, 0.25, 0.15))]
-    if first and in_lines:
-        sentences[first - 1] = sentences[first - 1].rstrip() + "\n"
-    for number, i in enumerate(range(first, last)):
-        body = sentences[i].rstrip()
-        body = body.rstrip(FAMILIES["stop"]) if bare else body
-        sentences[i] = marker.format(numbers[number % len(numbers)]) + body + ("\n" if in_lines else " ")
-    return _joined(sentences)
-
-
 def social(text: str, starts: Ints1d, rng: np.random.Generator) -> Corrupted:
     """Social-media-like: half lose their punctuation, the others repeat marks and lose some spaces; half lose case.
 
@@ -214,26 +149,6 @@ def shorten(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0.5)
     begin = int(starts[first]) if len(starts) else 0
     end = int(starts[last]) if last < len(starts) else len(text)
     return Corrupted(text[begin:end].rstrip(), starts[first:last] - begin)
-
-
-# Corruptions by name, for a mix of them.
-CORRUPTIONS: dict[str, Callable[[str, Ints1d, np.random.Generator], Corrupted]] = {
-    "clean": lambda text, starts, rng: clean(text, starts),
-    "flat": lambda text, starts, rng: flat(text, starts),
-    "corrupted": lambda text, starts, rng: corrupted(text, starts),
-    "unpunctuated": lambda text, starts, rng: unpunctuated(text, starts),
-    "lower": lambda text, starts, rng: lower(text, starts),
-    "partial": partial,
-    "social": social,
-    "wrapped": wrap,
-    "paragraphs": paragraphs,
-    "exchanged": exchanged,
-    "quoted": quoted,
-    "listed": listed,
-    "space_loss": lose_spaces,
-    "noise": lose_characters,
-    "short": shorten,
-}
 
 
 def remove(text: str, starts: Ints1d, gone: np.ndarray) -> Corrupted:
@@ -288,17 +203,6 @@ def mark_classes(points: Ints1d) -> Ints1d:
 def to_text(points: Ints1d) -> str:
     """The opposite of `code_points`."""
     return points.astype(np.uint32).tobytes().decode("utf-32-le", "surrogatepass")
-
-
-def _sentences(text: str, starts: Ints1d) -> list[str]:
-    """The sentences of a text with the white space behind them; the first one has what stands before it too."""
-    inner = np.asarray(starts, dtype=np.int64)[1:].tolist()
-    return [text[a:b] for a, b in pairwise([0, *inner, len(text)])] if text else []
-
-
-def _joined(sentences: list[str]) -> Corrupted:
-    lengths = np.asarray([len(sentence) for sentence in sentences], dtype=np.int64)
-    return clean("".join(sentences).rstrip(), np.cumsum(lengths) - lengths)
 
 
 @cache

@@ -1,0 +1,60 @@
+"""Paragraphs, questions, quotations and lists, made of sentences that have none."""
+
+import pytest
+from test_corruption import join
+
+from spacy_segment.training import restyling
+
+
+def parts(changed):
+    starts = changed.starts.tolist()
+    return [changed.text[a:b] for a, b in zip(starts, [*starts[1:], len(changed.text)], strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("One.", "One?"), ("我来了。", "我来了？"), ("جاء.", "جاء؟"), ("Yes!", "Yes!")]
+)
+def test_exchanged_takes_a_mark_of_the_script(before, after):
+    text, starts = join([before, before])
+    assert parts(restyling.exchanged(text, starts, AlwaysFirst(index=0))) == [f"{after} ", after]
+
+
+def test_quoted_puts_whole_sentences_between_marks():
+    text, starts = join(["One two.", "no mark", 'It says "no".', "Four!"])
+    found = parts(restyling.quoted(text, starts, AlwaysFirst()))
+    assert found == ["“One two.” ", "no mark ", 'It says "no". ', "“Four!”"]
+
+
+@pytest.mark.parametrize(
+    ("in_lines", "expected"),
+    [(True, ["One.\n", "- Two\n", "- Three!"]), (False, ["One. ", "1. Two ", "2. Three!"])],
+)
+def test_listed_keeps_the_opening_of_an_item_with_it(in_lines, expected):
+    text, starts = join(["One.", "Two.", "Three!"])
+    assert parts(restyling.listed(text, starts, AlwaysFirst(in_lines))) == expected
+
+
+class AlwaysFirst:
+    """Random numbers that take the first of everything; a list of two sentences from the second on."""
+
+    def __init__(self, in_lines=True, index=1):
+        self.draws = iter([0.0 if in_lines else 0.9, 0.0])
+        self.index = index
+
+    def random(self):
+        return next(self.draws, 0.0)
+
+    def choice(self, options, p=None):
+        return 0 if isinstance(options, int) else options[0]
+
+    def integers(self, n):
+        return self.index
+
+    def geometric(self, p):
+        return 2
+
+
+def test_paragraphs_stand_between_sentences():
+    text, starts = join(["One.", "Two.", "Three!"])
+    changed = restyling.paragraphs(text, starts, AlwaysFirst(in_lines=False))
+    assert parts(changed) == ["One.\n\n", "Two.\n\n", "Three!"]
