@@ -29,9 +29,9 @@ from ..length_prior import LengthPrior, fit_lengths
 from ..models.lora import merge_adapter, read_adapter, train_adapter, write_adapter
 from ..pipeline.sources import configure
 from ..types import Ints1d
-from .augmenters import corruption_mix, make_example
+from .augmenters import CORRUPTIONS, corruption_mix, make_example
 from .checks import check_training
-from .corruption import CORRUPTIONS, clean
+from .corruption import clean
 from .formats import Record, find_files, read_records
 from .optimizer import AdamW
 from .readers import batch_by_bytes, make_shelf, mix
@@ -59,7 +59,7 @@ MARGIN = 0.001
 class AdaptSettings:
     """How to adapt.
 
-    conditions (tuple of str): What happens to copies of the examples, names of `corruption.CORRUPTIONS`: "clean" is
+    conditions (tuple of str): What happens to copies of the examples, names of `augmenters.CORRUPTIONS`: "clean" is
         nothing, "flat" takes newlines away, "corrupted" also case and punctuation.
     rank (int), alpha (float): Of the low-rank matrices.
     learn_rate (float): Step size, reached after WARM_UP steps.
