@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from spacy.tokens import Doc
 from thinc.api import Linear, Model
+from torch import Tensor
 
 from ..adapters import active_adapter
 from ..errors import Errors
@@ -87,13 +88,18 @@ def init(model: SentenceModel, X: Any = None, Y: Any = None) -> None:
             head.set_param(name, model.ops.asarray(weights))
 
 
-def weights_to_bytes(model: SentenceModel) -> bytes:
-    """All weights and the vocabulary as one packed safetensors file, as kept in `pretrained/`."""
+def weights_of(model: SentenceModel) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """RETURNS (tuple): All weights by name, copied, and the vocabulary."""
     encoder, head = model.layers
     tensors, meta = serialize.read(encoder.shims[0].to_bytes())
     for name in head.param_names:
         tensors[f"head.{name}"] = torch.from_numpy(np.array(model.ops.to_numpy(head.get_param(name))))
-    return serialize.pack(tensors, meta)
+    return tensors, meta
+
+
+def weights_to_bytes(model: SentenceModel) -> bytes:
+    """All weights and the vocabulary as one packed safetensors file, as kept in `pretrained/`."""
+    return serialize.pack(*weights_of(model))
 
 
 def load_weights(model: SentenceModel, data: bytes) -> None:
@@ -101,8 +107,13 @@ def load_weights(model: SentenceModel, data: bytes) -> None:
 
     RAISES (ValueError): SEG300, SEG301.
     """
+    restore_weights(model, *serialize.read(data))
+
+
+def restore_weights(model: SentenceModel, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+    """Take over what `weights_of` gave. RAISES (ValueError): SEG301."""
     encoder, head = model.layers
-    tensors, meta = serialize.read(data)
+    tensors = dict(tensors)
     for name in head.param_names:
         weights = tensors.pop(f"head.{name}", None)
         wanted = (head.get_dim("nO"), head.get_dim("nI"))[: 2 if name == "W" else 1]

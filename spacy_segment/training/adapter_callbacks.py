@@ -63,7 +63,7 @@ def save_adapter(
     def save(nlp: Language) -> Language:
         if not is_training(nlp.get_pipe(component).model):
             raise ValueError(Errors.SEG433.format(name=component))
-        saved = _copy(nlp)
+        saved = copy_pipeline(nlp)
         pipe = saved.get_pipe(component)
         adapter = read_adapter(pipe.model, None, strength)
         write_adapter(pipe.model, adapter)
@@ -88,8 +88,8 @@ def _best_decoding(pipe: Any, examples: list[Example]) -> tuple[float | None, Le
     return best_choice(counts), prior
 
 
-def _copy(nlp: Language) -> Language:
-    """A copy without the optimizer, whose schedules cannot be copied."""
+def copy_pipeline(nlp: Language) -> Language:
+    """A copy of a pipeline in training, without the optimizer, whose schedules cannot be copied."""
     optimizer, nlp._optimizer = nlp._optimizer, None
     try:
         return copy.deepcopy(nlp)

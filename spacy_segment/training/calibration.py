@@ -16,7 +16,7 @@ from spacy.training import Example
 
 from ..scorers import sentence_score
 
-SCALES = (1.0, 0.8, 0.6, 0.5)
+SCALES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 SHIFTS = (0.0, -0.3, -0.6)
 
 Scores = dict[tuple[float, float], float]  # scale and shift -> figure
