@@ -112,11 +112,14 @@ def change_points(
 def segment_worths(vectors: Floats2d, bounds: np.ndarray, max_units: int) -> Floats2d:
     """Squared length of the sum of the vectors of a segment, per unit of it.
 
-    bounds (ndarray): (m + 1,) where segments may start, and the end.
+    bounds (ndarray): (m + 1,) where segments may start, the first unit among them, and the end.
     RETURNS (Floats2d): (m + 1, max_units + 1): entry [j, k] is of the segment from bounds[j - k] to bounds[j]; 0 where
         there is none.
     """
-    sums = np.concatenate([np.zeros((1, vectors.shape[1])), np.cumsum(vectors, axis=0, dtype=np.float64)])[bounds]
+    # Sums of everything before each bound, not before each unit: a text may be long.
+    sums = np.zeros((len(bounds), vectors.shape[1]))
+    np.add.reduceat(vectors, bounds[:-1], axis=0, dtype=np.float64, out=sums[1:])
+    np.cumsum(sums, axis=0, out=sums)
     squares = np.einsum("ij,ij->i", sums, sums)
     worths = np.zeros((len(bounds), max_units + 1))
     for k in range(1, min(max_units, len(bounds) - 1) + 1):

@@ -141,7 +141,9 @@ def _predict(model: TopicModel, doc: Doc) -> TopicLogits:
         inside = units.starts[(reader >= rows.start) & (reader < rows.stop)]
         means.append(unit_means(pieces, owners(pieces, inside - inside[0] + starts[0]), len(inside)))
     features = surface_features(read, np.concatenate(counts))
-    changes = _changes(model, np.concatenate(means), places)[places]
+    of_units = np.concatenate(means)
+    means.clear()  # of a long document they are large
+    changes = _changes(model, of_units, places)[places]
     second = run_means(shim.tensor(_second(model, doc, units)), shim.tensor(reader), len(read.starts))
     columns = (features, changes, np.zeros(len(features), dtype=np.int64))
     inputs = (torch.cat(vectors), second, torch.cat(raws), *map(shim.tensor, columns))

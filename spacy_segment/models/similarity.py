@@ -95,8 +95,9 @@ def unit_vectors(encoder: EncoderModel, doc: Doc, units: Units, *, growth: float
 def directions(vectors: Floats2d) -> Floats2d:
     """Vectors of length 1, around the mean of the document: what units have in common says nothing of their topics."""
     vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-8)
-    vectors = vectors - vectors.mean(axis=0)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-8)
+    vectors -= vectors.mean(axis=0)
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-8)
+    return vectors
 
 
 def depth_logits(vectors: Floats2d, *, block: int, spread: float, sharpness: float) -> Floats1d:
