@@ -160,7 +160,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint(nlp, folder, monkeypatch):
     train_packed(nlp, config_of(folder), settings, checkpoint=checkpoint, watch=lambda *told: seen.append(told))
     assert len(seen) == 2  # nothing is left to do
     assert nlp.get_pipe("sentence_segmenter").model.to_bytes() == weights
-    write_checkpoint(checkpoint, 5, {"0.weights": np.zeros((2, 3), "f")})
+    write_checkpoint(checkpoint, 5, [[np.zeros((2, 3), "f")] * 3])
     with pytest.raises(ValueError, match="SEG420"):
         train_packed(nlp, config_of(folder), settings, checkpoint=checkpoint)
 

@@ -26,6 +26,7 @@ def save_between(
     start, _ = serialize.read(pretrained_path(pretrained).read_bytes())
 
     def save(nlp: Language) -> Language:
+        """What is saved in the place of a pipeline in training."""
         saved = copy_pipeline(nlp)
         model = saved.get_pipe(component).model
         learned, meta = weights_of(model)

@@ -5,8 +5,9 @@ step, so it is the one that writes and reads them.
 """
 
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -91,10 +92,9 @@ class AdamW(Optimizer):
         ops = get_array_ops(weights)
         self.mom1[key], self.mom2[key] = ops.alloc(weights.shape), ops.alloc(weights.shape)
         if self.resumed:
-            for name, target in zip(STATE, (weights, self.mom1[key], self.mom2[key]), strict=True):
-                stored = self.resumed.get(f"{place}.{name}")
-                check_shape(self.checkpoint, key[1], target.shape, stored)
-                target[...] = ops.asarray(stored)
+            stored = stored_state(self.checkpoint, self.resumed, place, weights.shape, key[1])
+            for target, array in zip((weights, self.mom1[key], self.mom2[key]), stored, strict=True):
+                target[...] = ops.asarray(array)
 
     def step_schedules(self) -> None:
         super().step_schedules()
@@ -105,26 +105,33 @@ class AdamW(Optimizer):
 
     def save(self, path: Path) -> None:
         """Write weights, moments and the number of steps. RAISES (OSError): SEG421."""
-        arrays = {}
-        for place, (key, weights) in enumerate(self.latest.items()):
-            for name, array in zip(STATE, (weights, self.mom1[key], self.mom2[key]), strict=True):
-                arrays[f"{place}.{name}"] = np.ascontiguousarray(get_array_ops(array).to_numpy(array))
-        write_checkpoint(path, self.n_steps, arrays)
+        states = ((weights, self.mom1[key], self.mom2[key]) for key, weights in self.latest.items())
+        write_checkpoint(path, self.n_steps, ([get_array_ops(a).to_numpy(a) for a in state] for state in states))
 
 
-def write_checkpoint(path: Path, steps: int, arrays: dict[str, np.ndarray]) -> None:
-    """What `read_checkpoint` reads; arrays are named by the place of their parameter and STATE. RAISES (OSError): SEG421."""
+def write_checkpoint(path: Path, steps: int, states: Iterable[Sequence[np.ndarray]]) -> None:
+    """What `read_checkpoint` reads. states (iterable): Weights and both moments of every parameter, see STATE. RAISES (OSError): SEG421."""
+    arrays = {
+        f"{place}.{name}": np.ascontiguousarray(array)
+        for place, state in enumerate(states)
+        for name, array in zip(STATE, state, strict=True)
+    }
     try:
         write_atomically(path, save_tensors(arrays, {"steps": str(steps)}))
     except OSError as error:
         raise OSError(Errors.SEG421.format(path=path, reason=error)) from error
 
 
-def check_shape(path: Path | None, name: str, shape: tuple[int, ...], stored: np.ndarray | None) -> None:
-    """RAISES (ValueError): SEG420 if a parameter of this shape cannot be that of the checkpoint."""
-    if stored is None or stored.shape != tuple(shape):
-        reason = f"{name} has shape {tuple(shape)}, the checkpoint {getattr(stored, 'shape', None)}"
-        raise ValueError(Errors.SEG420.format(path=path, reason=reason))
+def stored_state(
+    path: Path | None, arrays: dict[str, np.ndarray], place: int, shape: tuple[int, ...], label: str
+) -> list[np.ndarray]:
+    """Weights and both moments of a parameter in a checkpoint. RAISES (ValueError): SEG420 if they have another shape, or are not there."""
+    found = [arrays.get(f"{place}.{name}") for name in STATE]
+    for array in found:
+        if array is None or array.shape != tuple(shape):
+            reason = f"{label} has shape {tuple(shape)}, the checkpoint {getattr(array, 'shape', None)}"
+            raise ValueError(Errors.SEG420.format(path=path, reason=reason))
+    return cast(list[np.ndarray], found)
 
 
 def read_checkpoint(path: Path) -> tuple[int, dict[str, np.ndarray]]:

@@ -15,7 +15,7 @@ from ..errors import Errors
 from ..models.shim import VocabularyShim
 from ..types import SentenceModel
 from .checks import check_training
-from .optimizer import STATE, check_shape, read_checkpoint, write_checkpoint
+from .optimizer import read_checkpoint, stored_state, write_checkpoint
 from .packed import NOT_TOLD, PackedBatch, Recipe, made_by_processes
 
 # Share of the steps, at the end, that leave nothing out: after dropout alone probabilities come out too low.
@@ -134,27 +134,21 @@ def _parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
 
 def _write(path: Path, steps: int, optimizer: torch.optim.Optimizer) -> None:
     """Write weights, moments and the number of steps. RAISES (OSError): SEG421."""
-    arrays = {}
-    for place, parameter in enumerate(_parameters(optimizer)):
-        state = optimizer.state[parameter]
-        for name, tensor in zip(STATE, (parameter, state["exp_avg"], state["exp_avg_sq"]), strict=True):
-            arrays[f"{place}.{name}"] = tensor.detach().cpu().contiguous().numpy()
-    write_checkpoint(path, steps, arrays)
+    of = ((p, optimizer.state[p]) for p in _parameters(optimizer))
+    states = ((p, state["exp_avg"], state["exp_avg_sq"]) for p, state in of)
+    write_checkpoint(path, steps, ([tensor.detach().cpu().numpy() for tensor in state] for state in states))
 
 
 def _resume(path: Path, optimizer: torch.optim.Optimizer) -> int:
     """Put weights and moments of a checkpoint in place. RETURNS (int): Steps done. RAISES (ValueError): SEG420."""
     steps, arrays = read_checkpoint(path)
     for place, parameter in enumerate(_parameters(optimizer)):
-        stored = []
-        for name in STATE:
-            array = arrays.get(f"{place}.{name}")
-            check_shape(path, f"parameter {place}", tuple(parameter.shape), array)
-            stored.append(torch.as_tensor(array, device=parameter.device))
+        stored = stored_state(path, arrays, place, parameter.shape, f"parameter {place}")
+        weights, first, second = (torch.as_tensor(array, device=parameter.device) for array in stored)
         with torch.no_grad():
-            parameter.copy_(stored[0])
+            parameter.copy_(weights)
         count = torch.tensor(float(steps), device=parameter.device)
-        optimizer.state[parameter] = {"step": count, "exp_avg": stored[1], "exp_avg_sq": stored[2]}
+        optimizer.state[parameter] = {"step": count, "exp_avg": first, "exp_avg_sq": second}
     return steps
 
 

@@ -12,6 +12,8 @@ from .corruption import FAMILIES, Corrupted, clean, corrupted
 
 # What else may end a sentence that ends with this full stop; "?!…" if it is not here.
 OTHER_ENDS = {"。": "？！．｡?!…", "．": "。？！｡?!…", "।": "?!॥", "۔": "؟!.", "።": "፧!", "։": ":?!"}
+STOPS = tuple(FAMILIES["stop"])
+FINAL_MARKS = STOPS + tuple(FAMILIES["question"] + FAMILIES["exclamation"])
 QUOTATION_MARKS = ("“”", '""', "«»", "»«", "„“", "””", "「」", "『』")
 # What opens an item of a list, by itself and with the number of the item; the numbers of items.
 BULLETS = ("- ", "* ", "• ", "– ")
@@ -41,7 +43,7 @@ def exchanged(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0.
     sentences = _sentences(text, starts)
     for i, sentence in enumerate(sentences):
         body = sentence.rstrip()
-        if body.endswith(tuple(FAMILIES["stop"])) and rng.random() < p:
+        if body.endswith(STOPS) and rng.random() < p:
             is_arabic = "\u0600" <= body[-2:-1] <= "\u06ff"
             ends = OTHER_ENDS.get(body[-1], "؟!…" if is_arabic else "?!…")
             sentences[i] = body[:-1] + ends[rng.integers(len(ends))] + sentence[len(body) :]
@@ -51,11 +53,11 @@ def exchanged(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0.
 def quoted(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0.25) -> Corrupted:
     """Sentences that end in a final mark and hold no quotation put between quotation marks, each with probability `p`."""
     opening, closing = rng.choice(QUOTATION_MARKS)
-    final = FAMILIES["stop"] + FAMILIES["question"] + FAMILIES["exclamation"]
+    any_mark = set("".join(QUOTATION_MARKS))
     sentences = _sentences(text, starts)
     for i, sentence in enumerate(sentences):
         body = sentence.rstrip()
-        if rng.random() < p and body.endswith(tuple(final)) and not set(body) & set("".join(QUOTATION_MARKS)):
+        if rng.random() < p and body.endswith(FINAL_MARKS) and any_mark.isdisjoint(body):
             sentences[i] = opening + body + closing + sentence[len(body) :]
     return _joined(sentences)
 
