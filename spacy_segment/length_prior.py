@@ -7,11 +7,14 @@ import numpy as np
 from .types import Bools1d, Floats1d, Ints1d
 
 # Smallest deviation of log lengths: a few examples of one hand are more alike than the texts to come.
-NARROWEST = 0.15
+NARROWEST = 0.1
+# Up to this deviation (verse) segments are plainly of one length; prose has no less than some 0.3.
+REGULAR = 0.2
 # With a larger deviation lengths tell nothing.
 WIDEST = 0.5
-# What a segment of any other length costs, in log-odds: headings and prose may stand among verse. One of a multiple of the length
-# from which on that is so costs that multiple.
+# What a shorter segment costs at most, in log-odds: headings and short lines stand among verse.
+SHORT = 4.0
+# What a longer one costs that is as long as `longest`. One of a multiple of that costs that multiple.
 CEILING = 16.0
 # Logarithm of a length that no sentence has.
 LONGEST = 20.0
@@ -33,10 +36,15 @@ class LengthPrior:
         numbers = all(isinstance(x, int | float) for x in (self.mean, self.deviation))
         return numbers and abs(self.mean) < LONGEST and NARROWEST <= self.deviation <= WIDEST
 
+    @property
+    def is_regular(self) -> bool:
+        """Whether the lengths are so much alike that they are to be believed."""
+        return self.deviation <= REGULAR
+
     def cost(self, lengths: Ints1d) -> Floats1d:
         """What segments of these lengths lose, (n,): 0 for the commonest."""
         z = (np.log(np.maximum(lengths, 1)) - self.mean) / self.deviation
-        return np.minimum(z * z / 2, CEILING * np.maximum(1.0, lengths / self.longest))
+        return np.minimum(z * z / 2, np.where(z < 0, SHORT, CEILING)) * np.maximum(1.0, lengths / self.longest)
 
     @property
     def longest(self) -> float:

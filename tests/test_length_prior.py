@@ -59,6 +59,13 @@ def test_a_segment_far_too_long_stays_only_where_cutting_it_costs_more():
     assert decode(np.full(400, -CEILING), lengths=lengths, prior=PRIOR).tolist() == [0]
 
 
+def test_issue_a_very_long_segment_costs_what_the_search_takes_it_to_cost():
+    """Beyond the longest of the near ones the square of a logarithm was cheaper than the line that the search follows."""
+    prior = LengthPrior(float(np.log(10)), 0.5)
+    longer = np.asarray([1, 2, 4]) * prior.longest
+    np.testing.assert_allclose(prior.cost(longer), np.asarray([1, 2, 4]) * CEILING)
+
+
 def test_limits_come_before_lengths():
     lengths = np.ones(30, dtype=int)
     assert decode(np.full(30, -1.0), lengths=lengths, max_length=15, prior=PRIOR).tolist() == [0, 15]

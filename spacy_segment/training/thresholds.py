@@ -84,13 +84,16 @@ def with_and_without(prior: LengthPrior | None) -> list[LengthPrior | None]:
 
 
 def choose_prior(counts: Sequence[Counts], priors: Priors) -> tuple[Counts, LengthPrior | None]:
-    """The first of several priors of lengths, unless a later one is plainly better.
+    """The first of several priors of lengths, unless a later one is plainly better, or regular and not plainly worse: where a model
+    knows its examples by heart, nothing is better on them than no prior, and on other texts of their kind it is.
 
     counts (Sequence of Counts): One for each prior. RETURNS (tuple): The counts, and the prior.
     """
     best = 0
-    for i in range(1, len(priors)):
-        if is_plainly_better(best_counts(counts[i]), best_counts(counts[best])):
+    for i, prior in enumerate(priors[1:], start=1):
+        latest, before = best_counts(counts[i]), best_counts(counts[best])
+        is_believed = prior is not None and prior.is_regular and not is_plainly_better(before, latest)
+        if is_believed or is_plainly_better(latest, before):
             best = i
     return counts[best], priors[best]
 
