@@ -8,8 +8,11 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+import routes
 from conftest import TEXTS, make_tiny
+from routes import MANY, NAMES, answers, fresh, learned, logits, parameters
 from spacy.cli.package import package
 from spacy.language import Language
 from spacy.training import Example
@@ -19,23 +22,6 @@ from spacy_segment.cli.card import write
 pytest.importorskip("wheel")
 
 TEXT = " ".join(TEXTS[0])
-CHECK = """
-import json, socket, sys
-def refuse(*args): raise OSError("the network was used")
-socket.socket.connect = refuse
-import spacy
-nlp = spacy.load(sys.argv[1])
-doc = nlp(sys.argv[2])
-print(json.dumps({
-    "file": __import__(sys.argv[1]).__file__,
-    "meta": nlp.meta["segment"],
-    "pipes": nlp.pipe_names,
-    "sents": [sent.start_char for sent in doc.sents],
-    "topics": [topic.start_char for topic in doc.spans["topics"]],
-    "tags": [token.tag_ for token in doc],
-    "ents": [ent.start_char for ent in doc.ents],
-}))
-"""
 
 
 def build(nlp: Language, folder: Path, name: str) -> Path:
@@ -48,45 +34,59 @@ def build(nlp: Language, folder: Path, name: str) -> Path:
     return wheel
 
 
-def load_elsewhere(wheel: Path, folder: Path, name: str) -> dict:
-    """Install the wheel in a fresh virtual environment that sees the packages of this one; load it in a new process."""
+def install(wheel: Path, folder: Path) -> Path:
+    """A fresh virtual environment with a wheel, that sees the packages of this one. RETURNS (Path): Its Python."""
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
     python = folder / "venv" / "bin" / "python"
     subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", "--no-index", wheel], check=True)
     (purelib,) = (folder / "venv" / "lib").glob("python*/site-packages")
     others = [path for path in sys.path if path.endswith("site-packages")]
     (purelib / "others.pth").write_text("".join(f"import site; site.addsitedir({path!r})\n" for path in others))
+    return python
+
+
+def load_elsewhere(python: Path, name: str, folder: Path) -> tuple[dict, dict[str, np.ndarray]]:
+    """Load an installed pipeline in a new process. RETURNS (tuple): What it says of itself, and its parameters and logits."""
     env = {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
-    command = [python, "-c", CHECK, name, TEXT]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=env, cwd=folder)
-    return json.loads(done.stdout.splitlines()[-1])
+    command = [python, routes.__file__, name, folder / f"{name}.npz"]
+    subprocess.run(command, check=True, env=env, cwd=folder)
+    with np.load(folder / f"{name}.npz") as arrays:
+        found = dict(arrays)
+    return json.loads(str(found.pop("said"))), found
 
 
-def make_combined() -> Language:
-    """Tagger, entities and both of ours."""
-    nlp = make_tiny("en")
-    nlp.add_pipe("topic_segmenter")
+def combine(nlp: Language) -> Language:
+    """Put a tagger and entities before ours."""
     doc = nlp.make_doc(TEXT)
     annotations = {"tags": ["A", "B"] * (len(doc) // 2) + ["A"] * (len(doc) % 2), "entities": [(4, 10, "THING")]}
     example = Example.from_dict(doc, annotations)
     for name in ("tagger", "ner"):
-        nlp.add_pipe(name, first=True).initialize(lambda: [example], nlp=nlp)
+        if name not in nlp.pipe_names:
+            nlp.add_pipe(name, first=True).initialize(lambda: [example], nlp=nlp)
     return nlp
 
 
-@pytest.mark.slow
-def test_a_combined_wheel_loads_offline_in_a_fresh_environment(tmp_path):
-    nlp = make_combined()
-    wheel = build(nlp, tmp_path, "topics_tiny_sm")
-    found = load_elsewhere(wheel, tmp_path, "en_topics_tiny_sm")
-    doc = nlp(TEXT)
-    assert Path(found["file"]).is_relative_to(tmp_path / "venv")
-    assert found["pipes"] == nlp.pipe_names == ["ner", "tagger", "sentence_segmenter", "topic_segmenter"]
-    assert found["sents"] == [sent.start_char for sent in doc.sents]
-    assert found["topics"] == [topic.start_char for topic in doc.spans["topics"]]
-    assert found["tags"] == [token.tag_ for token in doc]
-    assert found["ents"] == [ent.start_char for ent in doc.ents]
-    assert found["meta"]["settings"]["topic_segmenter"]["threshold"] is None
+@pytest.mark.parametrize(
+    "state", [pytest.param("untrained", marks=pytest.mark.nightly), pytest.param("trained", marks=pytest.mark.slow)]
+)
+def test_a_combined_wheel_loads_offline_in_a_fresh_environment(trained, tmp_path, state):
+    """Parameters, logits and the answers to fifty texts are the same there."""
+    other = fresh()
+    nlp = combine(learned(trained) if state == "trained" else other)
+    python = install(build(nlp, tmp_path, "topics_tiny_sm"), tmp_path)
+    said, found = load_elsewhere(python, "xx_topics_tiny_sm", tmp_path)
+    assert Path(said["file"]).is_relative_to(tmp_path / "venv")
+    assert said["pipes"] == nlp.pipe_names == ["ner", "tagger", *NAMES]
+    assert said["meta"]["settings"]["topic_segmenter"]["threshold"] is None
+    assert said["answers"] == json.loads(json.dumps(answers(nlp.pipe(MANY))))
+    assert (said["answers"] != json.loads(json.dumps(answers(combine(other).pipe(MANY))))) == (state == "trained")
+    wanted = parameters(nlp)
+    for key, array in wanted.items():
+        np.testing.assert_array_equal(found[key], array, err_msg=key)
+    values = logits(nlp)
+    for i, array in enumerate(values):
+        np.testing.assert_allclose(found[f"logits {i}"], array, atol=1e-5)
+    assert len(found) == len(wanted) + len(values)
 
 
 def test_a_wheel_says_what_it_needs_and_holds_no_pickle(tmp_path):
