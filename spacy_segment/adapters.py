@@ -101,6 +101,7 @@ class Adapters(dict[str, Adapter]):
         self.from_dict({file.stem: file.read_bytes() for file in sorted(path.glob("*" + SUFFIX))})
 
     def to_dict(self) -> dict[str, bytes]:
+        """RETURNS (dict): Every adapter as the bytes of its file, by name."""
         return {name: adapter.to_bytes() for name, adapter in self.items()}
 
     def from_dict(self, data: dict[str, bytes]) -> None:

@@ -127,18 +127,23 @@ def move_to_tokens(doc: Doc, boundaries: Boundaries, *, split: bool | str) -> Bo
         "auto": in tokens of scripts that are written without spaces.
     RETURNS (Boundaries): None before white space or what goes on with the text before it, see `_goes_on`.
     """
+    return _pool(_on_tokens(doc, boundaries.offsets, split), boundaries.logits)
+
+
+def _on_tokens(doc: Doc, offsets: Ints1d, split: bool | str) -> Ints1d:
+    """Where each offset of a boundary comes to stand, (len(offsets),); -1 where no token is left."""
     text = text_of(doc)
     points = code_points(text)
     starts, ends = token_offsets(doc)
     places = starts[~is_space(doc) & ~_goes_on(text, points, starts)]
-    stays = is_among(boundaries.offsets, places)
+    stays = is_among(offsets, places)
     if split:
-        owner = np.searchsorted(starts, boundaries.offsets, side="right") - 1
-        inside = (boundaries.offsets > starts[owner]) & (boundaries.offsets < ends[owner])
-        inside &= ~_goes_on(text, points, boundaries.offsets) & ~is_kind(points[boundaries.offsets], "space")
+        owner = np.searchsorted(starts, offsets, side="right") - 1
+        inside = (offsets > starts[owner]) & (offsets < ends[owner])
+        inside &= ~_goes_on(text, points, offsets) & ~is_kind(points[offsets], "space")
         stays |= inside if split is True else inside & _holds_unspaced(points, starts)[owner]
-    following = np.append(places, -1)[np.searchsorted(places, boundaries.offsets)]
-    return _pool(np.where(stays, boundaries.offsets, following), boundaries.logits)
+    following = np.append(places, -1)[np.searchsorted(places, offsets)]
+    return np.where(stays, offsets, following)
 
 
 def _pool(offsets: Ints1d, logits: np.ndarray) -> Boundaries:

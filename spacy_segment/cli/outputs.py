@@ -70,9 +70,11 @@ WRITERS: dict[str, Writer] = {"text": write_text, "jsonl": write_jsonl, "conllu"
 class Sink(Protocol):
     """Takes segmented texts as they come, in parts where they are long."""
 
-    def add(self, name: str, offset: int, doc: Doc) -> None: ...
+    def add(self, name: str, offset: int, doc: Doc) -> None:
+        """Take a part of the text of this name, which starts at character `offset` of it."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Write what is left."""
 
 
 class Stream:

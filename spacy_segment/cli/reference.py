@@ -46,6 +46,7 @@ class Products:
         return [layer.register_forward_hook(self.note) for layer in layers]
 
     def note(self, layer: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        """A hook: remember one product."""
         self.calls.append((layer, tuple(inputs[0].shape)))
 
     def seconds(self, autocast: Callable[[], Any]) -> float:

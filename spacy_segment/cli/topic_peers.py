@@ -18,6 +18,11 @@ from .segment import load_pipeline
 Segmenter = Callable[[Doc, float], Bools1d]
 # Distances beyond this percentile are boundaries, as in the "percentile" chunkers of retrieval frameworks.
 PERCENTILE = 95
+# All of them; what each is called stands in `make_segmenters`.
+SYSTEMS = (
+    "none", "every-k", "percentile", "TextTiling", "chonkie semantic",
+    "depth score", "first neighbour", "change point", "ours",
+)  # fmt: skip
 # Peers that are in packages of others.
 PACKAGES = {"TextTiling": "nltk", "chonkie semantic": "chonkie"}
 # Untrained models put the boundaries they mean at even odds.
@@ -48,7 +53,7 @@ def make_segmenters(ours: TopicSegmenter, systems: list[str] | None = None) -> d
         "ours": lambda: _with(ours),
     }
     if systems is None:
-        systems = [name for name in makers if name not in PACKAGES or find_spec(PACKAGES[name])]
+        systems = [name for name in SYSTEMS if name not in PACKAGES or find_spec(PACKAGES[name])]
     return {name: makers[name]() if name in makers else _of_pipeline(name) for name in systems}
 
 

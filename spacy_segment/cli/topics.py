@@ -24,7 +24,7 @@ from ..types import Bools1d
 from .benchmark import benchmark_app
 from .reporting import reported
 from .segment import load_pipeline
-from .topic_peers import Segmenter, make_segmenters
+from .topic_peers import SYSTEMS, Segmenter, make_segmenters
 
 
 @dataclass
@@ -49,6 +49,7 @@ class Figures:
         self.n_sentences += len(gold)
 
     def means(self) -> dict[str, float]:
+        """RETURNS (dict): Means over documents; F1 over all boundaries."""
         return {"pk": fmean(self.pk), "wd": fmean(self.wd), "b": fmean(self.b), "f": self.prf.fscore}
 
 
@@ -56,7 +57,7 @@ class Figures:
 def topics_cli(
     data: list[str] = typer.Argument(..., help="Gold files of any format of topics, folders or patterns"),
     model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded models if left out"),
-    systems: str = typer.Option("", help="Segmenters to compare, and names or paths of pipelines; all if left out"),
+    systems: str = typer.Option("", help=f"Of {', '.join(SYSTEMS)}, and names or paths of pipelines; all if left out"),
     sentences: str = typer.Option("ours", help="Units: ours (the sentence component), rule (a plain splitter), lines"),
     limit: int = typer.Option(0, help="Documents per file, 0 for all"),
     threshold: float | None = typer.Option(None, help="Another threshold of our component"),

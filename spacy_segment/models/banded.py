@@ -132,7 +132,7 @@ def forward(
         torch_backprop(d_output)
         return docs
 
-    return [_piece_states(states[row], p) for row, p in zip(rows, pieces, strict=True)], backprop
+    return [PieceStates(states[row], p.starts, p.ends) for row, p in zip(rows, pieces, strict=True)], backprop
 
 
 def predict_projected(model: EncoderModel, docs: list[Doc], project: Project) -> list[PieceStates]:
@@ -144,6 +144,8 @@ def predict_projected(model: EncoderModel, docs: list[Doc], project: Project) ->
     module = shim.module
     pieces = _tokenize_all(model, docs)
     features, segments, rows = flatten(pieces, module.reach)
+    spans = [(p.starts, p.ends) for p in pieces]
+    del pieces  # of a long text their features are large
     stack = module.stack
     reach = len(stack.layers) * module.reach
     n_attending = sum(layer.attention is not None for layer in stack.layers)
@@ -164,7 +166,7 @@ def predict_projected(model: EncoderModel, docs: list[Doc], project: Project) ->
     )
     nothing = np.zeros((0, model.get_dim("nO")), dtype=np.float32)
     flat = np.concatenate(shim.map(project_window, found) or [projected(nothing)])
-    return [_piece_states(flat[row], p) for row, p in zip(rows, pieces, strict=True)]
+    return [PieceStates(flat[row], *span) for row, span in zip(rows, spans, strict=True)]
 
 
 def flatten(pieces: list[Pieces], gap: int) -> tuple[np.ndarray, Ints1d, list[slice]]:
@@ -192,10 +194,6 @@ def _tokenize_all(model: EncoderModel, docs: list[Doc]) -> list[Pieces]:
         tokenize(shim.tokenizer, text_of(doc), n_known=shim.meta["n_known"], see_newlines=model.attrs["see_newlines"])
         for doc in docs
     ]
-
-
-def _piece_states(states: Floats2d, pieces: Pieces) -> PieceStates:
-    return PieceStates(states=states, starts=cast(Ints1d, pieces.starts), ends=cast(Ints1d, pieces.ends))
 
 
 def _build(meta: dict[str, Any], *, settings: dict[str, int]) -> BandedModule:

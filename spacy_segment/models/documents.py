@@ -54,6 +54,7 @@ class Part:
 
 
 def select(units: Units, chosen: Bools1d) -> Units:
+    """RETURNS (Units): Those that are chosen, (n_units,) booleans."""
     return Units(units.tokens[chosen], units.starts[chosen], units.gaps[chosen])
 
 

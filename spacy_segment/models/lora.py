@@ -66,6 +66,7 @@ def begin_training(model: SentenceModel, *, rank: int, alpha: float) -> None:
 
 
 def is_training(model: SentenceModel) -> bool:
+    """Whether the model is between `begin_training` and `end_training`."""
     return TRAINING in model.attrs
 
 

@@ -17,6 +17,7 @@ class Memo:
         self.clear()
 
     def clear(self) -> None:
+        """Forget everything."""
         self._made: dict[str, Any] = {}
         self._size = 0
 

@@ -23,6 +23,8 @@ N_BUCKETS = 256
 N_VALUES = (5, 4, 4)
 # Texts are tokenised in parts of about this many characters, which bounds the memory the tokenizer takes.
 PART = 20_000
+# Pieces whose surface is looked at together.
+BLOCK = 50_000
 
 
 @dataclass(frozen=True)
@@ -118,12 +120,19 @@ def _columns(rows: list[Ints2d]) -> tuple[Ints1d, Ints1d, Ints1d]:
 
 
 def surface_of_pieces(points: Ints1d, starts: Ints1d, ends: Ints1d, *, see_newlines: bool) -> Ints2d:
-    """Case, gap before and gap after of every piece, (n_pieces, len(N_VALUES)).
+    """Case, gap before and gap after of every piece, (n_pieces, len(N_VALUES)), found block by block, which bounds the memory it takes.
 
     points (Ints1d): Code points of the text. see_newlines (bool): Tell newlines and spaces apart.
     """
-    gaps = _gap_features(points, starts, ends, see_newlines)
-    return np.column_stack([_case_features(points, starts, ends), gaps[:-1], gaps[1:]])
+    surface = np.empty((len(starts), len(N_VALUES)), dtype=np.int32)
+    for first in range(0, len(starts), BLOCK):
+        rows = slice(first, first + BLOCK)
+        begin = min(starts[first], ends[first - 1]) if first else 0
+        end = max(starts[rows.stop], ends[rows.stop - 1]) if rows.stop < len(starts) else len(points)
+        inside = points[begin:end], starts[rows] - begin, ends[rows] - begin
+        gaps = _gap_features(*inside, see_newlines)
+        surface[rows] = np.column_stack([_case_features(*inside), gaps[:-1], gaps[1:]])
+    return surface
 
 
 def parts(text: str, size: int) -> Iterator[tuple[int, int]]:

@@ -148,16 +148,19 @@ class TorchShim(PyTorchShim):
             super().to_device(device_type, device_id)
 
     def set_dropout(self, rate: float) -> None:
+        """Set the share of the states that training leaves out, in all layers."""
         for layer in self.module.modules():
             if isinstance(layer, nn.Dropout):
                 layer.p = rate
 
     def to_bytes(self) -> bytes:
+        """RETURNS (bytes): Weights and meta data as safetensors; nothing if there are none yet."""
         if self._model is None:
             return b""
         return serialize.to_bytes(self._model, self.meta)
 
     def from_bytes(self, bytes_data: bytes) -> "TorchShim":
+        """Take over what `to_bytes` wrote. RAISES (ValueError): SEG300, SEG301."""
         if bytes_data:
             self.restore(*serialize.read(bytes_data))
         return self

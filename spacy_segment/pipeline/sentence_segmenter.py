@@ -249,10 +249,12 @@ class SentenceSegmenter(Segmenter):
         settle_sources(self)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """RETURNS (bytes): Settings, model and adapters. RAISES (ValueError): SEG311."""
         data = srsly.msgpack_loads(super().to_bytes(exclude=exclude))
         return srsly.msgpack_dumps({**data, "adapters": self.adapters.to_dict()})
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "SentenceSegmenter":
+        """Load. RAISES (ValueError): as in `Segmenter`; SEG330 for a broken adapter."""
         try:
             self.adapters.from_dict(srsly.msgpack_loads(bytes_data).get("adapters", {}))
         except Exception as error:  # bytes of any kind
@@ -262,10 +264,12 @@ class SentenceSegmenter(Segmenter):
         return super().from_bytes(bytes_data, exclude=exclude)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Save, adapters in a folder of their own. RAISES (OSError): SEG303; (ValueError): SEG311."""
         super().to_disk(path, exclude=exclude)
         self.adapters.to_disk(Path(path) / "adapters")
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "SentenceSegmenter":
+        """Load. RAISES (ValueError): as in `Segmenter`; SEG330 for a broken adapter."""
         self.adapters.from_disk(Path(path) / "adapters")
         return super().from_disk(path, exclude=exclude)
 

@@ -154,5 +154,6 @@ def _sometimes(name: str, level: float, seed: int) -> Augmenter:
 
 
 def check_probability(name: str, value: float) -> None:
+    """RAISES (ValueError): SEG200 if it is not from 0 to 1."""
     if not 0 <= value <= 1:
         raise ValueError(Errors.SEG200.format(name=name, expected="a probability", value=value))

@@ -209,6 +209,7 @@ class LimitedLookahead(nn.Module):
 
 
 def attends_in_groups(device: torch.device) -> bool:
+    """Whether windows of neighbouring shapes attend together: on a GPU, where many small calls cost more than pads."""
     return device.type != "cpu"
 
 
