@@ -1,6 +1,7 @@
 """Texts whose segments are about equally long, such as verse: what their length says about where they start (numpy alone)."""
 
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 
@@ -12,10 +13,13 @@ NARROWEST = 0.1
 REGULAR = 0.2
 # With a larger deviation lengths tell nothing.
 WIDEST = 0.5
-# What a shorter segment costs at most, in log-odds: headings and short lines stand among verse.
-SHORT = 4.0
-# What a longer one costs that is as long as `longest`. One of a multiple of that costs that multiple.
-CEILING = 16.0
+# What a segment of any other length costs, in log-odds: headings and prose may stand among verse. One of a multiple of the length
+# from which on that is so costs that multiple.
+CEILING = 6.0
+# Lines of one text are alike, those of another of its kind longer or shorter: the mean may move by one of SHIFTS, and every segment
+# then costs as much as one whose length is so far from the mean of lengths that deviate by MOVES.
+SHIFTS = (0.0, -0.2, 0.2, -0.4, 0.4)
+MOVES = 0.3
 # Logarithm of a length that no sentence has.
 LONGEST = 20.0
 
@@ -44,7 +48,7 @@ class LengthPrior:
     def cost(self, lengths: Ints1d) -> Floats1d:
         """What segments of these lengths lose, (n,): 0 for the commonest."""
         z = (np.log(np.maximum(lengths, 1)) - self.mean) / self.deviation
-        return np.minimum(z * z / 2, np.where(z < 0, SHORT, CEILING)) * np.maximum(1.0, lengths / self.longest)
+        return np.minimum(z * z / 2, CEILING) * np.maximum(1.0, lengths / self.longest)
 
     @property
     def longest(self) -> float:
@@ -64,15 +68,27 @@ def fit_lengths(lengths: Ints1d) -> LengthPrior | None:
 
 
 def best_of_lengths(gains: Floats1d, must: Bools1d, may: Bools1d, positions: Ints1d, prior: LengthPrior) -> Ints1d:
-    """The segmentation with the largest sum of gains less the costs of its lengths, by dynamic programming.
-
-    `total[j]` is the best sum of everything before place j. Its last segment starts at a place that is near enough for
-    its length to matter, or at the best of those further back, from which on all characters cost the same. So time is
-    linear in the number of places.
+    """The segmentation with the largest sum of gains less the costs of its lengths, at the mean that suits this text best.
 
     gains (Floats1d): (n,) log-odds above those of the threshold. must, may (Bools1d): (n,) a boundary must, may stand
         there; the first must. positions (Ints1d): (n + 1,) where units start, and where the last one ends.
     RETURNS (Ints1d): Units that open a segment, ascending.
+    """
+    found = []
+    for shift in SHIFTS:
+        moved = LengthPrior(prior.mean + shift, prior.deviation)
+        found.append(_best_path(gains - (shift / MOVES) ** 2 / 2, must, may, positions, moved))
+    return max(found, key=itemgetter(0))[1]
+
+
+def _best_path(
+    gains: Floats1d, must: Bools1d, may: Bools1d, positions: Ints1d, prior: LengthPrior
+) -> tuple[float, Ints1d]:
+    """The largest sum of gains less costs, and the segmentation that has it, by dynamic programming.
+
+    `total[j]` is the best sum of everything before place j. Its last segment starts at a place that is near enough for
+    its length to matter, or at the best of those further back, from which on all characters cost the same. So time is
+    linear in the number of places.
     """
     places = np.append(np.flatnonzero(may), len(gains))
     at = positions[places]
@@ -101,4 +117,4 @@ def best_of_lengths(gains: Floats1d, must: Bools1d, may: Bools1d, positions: Int
     while j > 0:
         j = int(back[j])
         starts.append(int(places[j]))
-    return np.asarray(starts[::-1], dtype=np.int64)
+    return float(total[-1]), np.asarray(starts[::-1], dtype=np.int64)

@@ -84,7 +84,7 @@ def test_lengths_are_learned_where_they_help(trained):
     rng = np.random.default_rng(0)
     lines = [" ".join("".join(rng.choice(list("abdeklmo"), 4)) for _ in range(6)) for _ in range(20)]
     record = Record(" ".join(lines), [30 * i for i in range(20)], "verse", "en")
-    settings = AdaptSettings(max_steps=10, every=5, learn_rate=0.02, batch_bytes=600, conditions=("flat",))
+    settings = replace(QUICK, conditions=("flat",))
     adaptation = adapt(nlp, [record], name="verse", settings=settings)
     assert adaptation.lengths is not None
     assert np.exp(adaptation.lengths.mean) == pytest.approx(30)

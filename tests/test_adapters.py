@@ -190,7 +190,9 @@ def test_lengths_belong_to_the_adapter(nlp, tmp_path):
     text = " ".join("one two three four" for _ in range(30))
     legal = pipe.adapters["legal"]
     unsure = {name: array * (0 if name.startswith("head") else 1) for name, array in legal.weights.items()}
-    pipe.add_adapter("regular", replace(legal, weights=unsure, lengths=LengthPrior(float(np.log(38)), 0.15)))
+    pipe.add_adapter(
+        "regular", replace(legal, weights=unsure, threshold=0.5, lengths=LengthPrior(float(np.log(38)), 0.15))
+    )
     nlp.to_disk(tmp_path)
     found = {}
     for name in (None, "legal", "regular"):

@@ -8,15 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_segment.decoding import decode
-from spacy_segment.length_prior import CEILING, NARROWEST, LengthPrior, fit_lengths
+from spacy_segment.length_prior import CEILING, MOVES, NARROWEST, SHIFTS, LengthPrior, fit_lengths
 
 PRIOR = LengthPrior(float(np.log(10)), 0.2)
 
 
 def value(starts, logits, lengths, prior):
+    """Gains less costs, at the mean that suits best."""
     positions = np.concatenate([[0], np.cumsum(lengths)])
     sizes = np.diff([*positions[list(starts)], positions[-1]])
-    return sum(logits[i] for i in starts if i) - prior.cost(sizes).sum()
+    costs = [
+        LengthPrior(prior.mean + shift, prior.deviation).cost(sizes).sum()
+        + sum(1 for i in starts if i) * (shift / MOVES) ** 2 / 2
+        for shift in SHIFTS
+    ]
+    return sum(logits[i] for i in starts if i) - min(costs)
 
 
 @given(
@@ -49,10 +55,18 @@ def test_weak_boundaries_stand_where_lengths_ask_for_them():
     assert decode(logits, lengths=lengths, prior=PRIOR).tolist() == [0, 10, 20]
 
 
+def test_lines_of_another_poem_may_be_longer():
+    lengths = np.ones(900, dtype=int)
+    logits = np.where(np.arange(900) % 15 == 0, 3.0, -3.0)
+    prior = LengthPrior(float(np.log(10)), 0.1)
+    assert np.diff(decode(logits, lengths=lengths, prior=prior)).tolist() == [15] * 59
+    assert np.diff(decode(np.zeros(100), lengths=lengths[:100], prior=prior)).tolist() == [10] * 9
+
+
 def test_a_segment_far_too_long_stays_only_where_cutting_it_costs_more():
     lengths = np.ones(400, dtype=int)
-    assert np.diff(decode(np.full(400, -3.0), lengths=lengths, prior=PRIOR)).max() < PRIOR.longest
-    logits = np.full(400, -3.0)
+    assert np.diff(decode(np.full(400, -2.0), lengths=lengths, prior=PRIOR)).max() < PRIOR.longest
+    logits = np.full(400, -2.0)
     logits[[100, 300]] = CEILING + 1
     chosen = decode(logits, lengths=lengths, prior=PRIOR).tolist()
     assert {0, 100, 300} <= set(chosen)
