@@ -49,7 +49,7 @@ def die_at(place):
     setattr(files.os, name, deadly)
 
 
-def run_and_kill(name, path, seconds=None, kill_in=None):
+def run_and_kill(name, path, seconds=None, kill_in=None, by=signal.SIGKILL):
     """RETURNS (int): Steps that were done when the process died."""
     done = FORK.Value("i", 0)
     process = FORK.Process(target=train, args=(name, path, 10_000, done, kill_in))
@@ -59,9 +59,9 @@ def run_and_kill(name, path, seconds=None, kill_in=None):
         while not done.value and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(seconds)
-        process.kill()
+        os.kill(process.pid, by)
     process.join(120)
-    assert process.exitcode == -signal.SIGKILL
+    assert process.exitcode == -by
     return done.value
 
 
@@ -90,7 +90,8 @@ KILLS = [pytest.param(i, marks=() if i < 2 else pytest.mark.nightly) for i in ra
 @pytest.mark.parametrize("number", KILLS)
 def test_killed_at_a_random_moment(name, number, tmp_path):
     path = tmp_path / "state"
-    done = run_and_kill(name, path, seconds=random.Random(number).uniform(0.05, 0.6))
+    by = (signal.SIGKILL, signal.SIGTERM)[number % 2]
+    done = run_and_kill(name, path, seconds=random.Random(number).uniform(0.05, 0.6), by=by)
     if not path.exists():  # killed before the first checkpoint
         assert done <= EVERY
         return
