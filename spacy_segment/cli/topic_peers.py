@@ -18,15 +18,24 @@ from .segment import load_pipeline
 Segmenter = Callable[[Doc, float], Bools1d]
 # Distances beyond this percentile are boundaries, as in the "percentile" chunkers of retrieval frameworks.
 PERCENTILE = 95
-# All of them; what each is called stands in `make_segmenters`.
-SYSTEMS = (
-    "none", "every-k", "percentile", "TextTiling", "chonkie semantic",
-    "depth score", "first neighbour", "change point", "ours",
-)  # fmt: skip
 # Peers that are in packages of others.
 PACKAGES = {"TextTiling": "nltk", "chonkie semantic": "chonkie"}
 # Untrained models put the boundaries they mean at even odds.
 EVEN = 0.5
+
+
+# Every one from our component, whose vectors all of them read.
+MAKERS: dict[str, Callable[[TopicSegmenter], Segmenter]] = {
+    "none": lambda ours: lambda doc, mean: np.zeros(_n_sents(doc), dtype=bool),
+    "every-k": lambda ours: lambda doc, mean: np.arange(_n_sents(doc)) % max(1, round(mean)) == 0,
+    "percentile": lambda ours: lambda doc, mean: _percentile(ours.model.layers[0], doc),
+    "TextTiling": lambda ours: lambda doc, mean: _texttiling(doc),
+    "chonkie semantic": lambda ours: _chonkie(ours.model.layers[0], ours.vocab),
+    "depth score": lambda ours: _untrained(ours, DepthScore),
+    "first neighbour": lambda ours: _untrained(ours, FirstNeighbour),
+    "change point": lambda ours: _untrained(ours, ChangePoint),
+    "ours": lambda ours: _with(ours),
+}
 
 
 def make_segmenters(ours: TopicSegmenter, systems: list[str] | None = None) -> dict[str, Segmenter]:
@@ -36,25 +45,13 @@ def make_segmenters(ours: TopicSegmenter, systems: list[str] | None = None) -> d
         installed.
     RAISES (ValueError): SEG133 for what is neither.
     """
-    encoder = ours.model.layers[0]
-
-    def untrained(model: Callable[[EncoderModel], TopicModel]) -> Segmenter:
-        return _with(TopicSegmenter(ours.vocab, model(encoder), threshold=EVEN))
-
-    makers: dict[str, Callable[[], Segmenter]] = {
-        "none": lambda: lambda doc, mean: np.zeros(_n_sents(doc), dtype=bool),
-        "every-k": lambda: lambda doc, mean: np.arange(_n_sents(doc)) % max(1, round(mean)) == 0,
-        "percentile": lambda: lambda doc, mean: _percentile(encoder, doc),
-        "TextTiling": lambda: lambda doc, mean: _texttiling(doc),
-        "chonkie semantic": lambda: _chonkie(encoder, ours.vocab),
-        "depth score": lambda: untrained(DepthScore),
-        "first neighbour": lambda: untrained(FirstNeighbour),
-        "change point": lambda: untrained(ChangePoint),
-        "ours": lambda: _with(ours),
-    }
     if systems is None:
-        systems = [name for name in SYSTEMS if name not in PACKAGES or find_spec(PACKAGES[name])]
-    return {name: makers[name]() if name in makers else _of_pipeline(name) for name in systems}
+        systems = [name for name in MAKERS if name not in PACKAGES or find_spec(PACKAGES[name])]
+    return {name: MAKERS[name](ours) if name in MAKERS else _of_pipeline(name) for name in systems}
+
+
+def _untrained(ours: TopicSegmenter, model: Callable[[EncoderModel], TopicModel]) -> Segmenter:
+    return _with(TopicSegmenter(ours.vocab, model(ours.model.layers[0]), threshold=EVEN))
 
 
 def _percentile(encoder: EncoderModel, doc: Doc) -> Bools1d:

@@ -24,7 +24,7 @@ from ..types import Bools1d
 from .benchmark import benchmark_app
 from .reporting import reported
 from .segment import load_pipeline
-from .topic_peers import SYSTEMS, Segmenter, make_segmenters
+from .topic_peers import MAKERS, Segmenter, make_segmenters
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Figures:
 def topics_cli(
     data: list[str] = typer.Argument(..., help="Gold files of any format of topics, folders or patterns"),
     model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded models if left out"),
-    systems: str = typer.Option("", help=f"Of {', '.join(SYSTEMS)}, and names or paths of pipelines; all if left out"),
+    systems: str = typer.Option("", help=f"Of {', '.join(MAKERS)}, and names or paths of pipelines; all if left out"),
     sentences: str = typer.Option("ours", help="Units: ours (the sentence component), rule (a plain splitter), lines"),
     limit: int = typer.Option(0, help="Documents per file, 0 for all"),
     threshold: float | None = typer.Option(None, help="Another threshold of our component"),

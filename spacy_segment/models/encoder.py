@@ -175,6 +175,7 @@ class HFShim(TorchShim):
         return super().to_bytes()
 
     def check_meta(self, meta: dict[str, Any], n_tensors: int) -> None:
+        """As in `TorchShim`: layers, vocabulary and special pieces fit the tensors and each other."""
         config = build_config(meta["config"])
         if config.num_hidden_layers > n_tensors:
             raise ValueError(f"it tells of {config.num_hidden_layers} layers, and there are {n_tensors} tensors")

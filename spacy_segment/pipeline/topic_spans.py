@@ -81,6 +81,7 @@ def _spans(
     scores, label_scores, levels, parents = [], [], [], []
 
     def add(start: int, end: int, score: float, level: int, parent: int) -> None:
+        """A span over the units from `start` to `end`; parent (int): its place among the spans, -1 for none."""
         label, label_score = _label(logits, start, end, labels)
         label = label if label_score > label_threshold else NO_LABEL
         spans.append(Span(doc, int(bounds[start]), int(bounds[end]), label=label))
