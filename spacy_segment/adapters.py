@@ -20,6 +20,8 @@ from .length_prior import LengthPrior
 
 FORMAT = "spacy_segment.adapter.v1"
 SUFFIX = ".safetensors"
+# Attribute of a model while an adapter of it learns, see `models.lora`; thinc leaves it out when the model is saved.
+TRAINING = "adapter_training"
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,14 +14,12 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from ..adapters import Adapter
+from ..adapters import TRAINING, Adapter
 from ..errors import Errors
 from ..types import Floats2d, SentenceModel
 from .shim import TorchShim
 from .torch.low_rank import changed_weights, find_targets, fingerprint, freeze_key, to_array
 
-# Where a model keeps its `Training`; thinc leaves it out when the model is saved.
-TRAINING = "adapter_training"
 HEAD = ("W", "b")
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ..adapters import active_adapter
 from ..errors import Errors
+from ..rescoring import NO_RESCORING, SIZE
 from ..types import EncoderModel, Floats2d, PieceStates, SentenceModel
 from . import serialize
 from .weights import pretrained_path
@@ -28,11 +29,14 @@ def SaT(encoder: EncoderModel, *, n_marks: int = 0, pretrained: str | None = Non
         encoder that brings its own weights keeps them.
     RAISES (ValueError): SEG201, SEG301.
 
+    Its parameter "rescoring", (SIZE,) or empty, holds the weights of `rescoring.rescore`, which the component applies to the logits.
+
     Shape: list of Docs -> list of PieceStates with states (n_pieces, 1 + n_marks) in training, at least column 0 of
     them in prediction
     """
     head = Linear(nO=1 + n_marks, nI=encoder.maybe_get_dim("nO"), init_W=_zeros)
-    model: SentenceModel = Model("sat", forward, init=init, layers=[encoder, head], attrs={"n_marks": n_marks})
+    params, attrs = {"rescoring": NO_RESCORING}, {"n_marks": n_marks}
+    model: SentenceModel = Model("sat", forward, init=init, layers=[encoder, head], params=params, attrs=attrs)
     if pretrained is not None and "pretrained_head" not in encoder.attrs:
         load_weights(model, pretrained_path(pretrained).read_bytes())
     return model
@@ -94,6 +98,8 @@ def weights_of(model: SentenceModel) -> tuple[dict[str, Tensor], dict[str, Any]]
     tensors, meta = serialize.read(encoder.shims[0].to_bytes())
     for name in head.param_names:
         tensors[f"head.{name}"] = torch.from_numpy(np.array(model.ops.to_numpy(head.get_param(name))))
+    if model.get_param("rescoring").size:
+        tensors["rescoring"] = torch.from_numpy(np.array(model.ops.to_numpy(model.get_param("rescoring"))))
     return tensors, meta
 
 
@@ -114,6 +120,12 @@ def restore_weights(model: SentenceModel, tensors: dict[str, Tensor], meta: dict
     """Take over what `weights_of` gave. RAISES (ValueError): SEG301."""
     encoder, head = model.layers
     tensors = dict(tensors)
+    rescoring = tensors.pop("rescoring", torch.from_numpy(NO_RESCORING))
+    if rescoring.shape not in ((0,), (SIZE,)):
+        raise ValueError(
+            Errors.SEG301.format(problems=f"rescoring has shape {tuple(rescoring.shape)}, expected ({SIZE},)")
+        )
+    model.set_param("rescoring", model.ops.asarray(rescoring.numpy()))
     for name in head.param_names:
         weights = tensors.pop(f"head.{name}", None)
         wanted = (head.get_dim("nO"), head.get_dim("nI"))[: 2 if name == "W" else 1]

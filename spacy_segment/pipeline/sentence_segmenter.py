@@ -13,11 +13,12 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config
 
-from ..adapters import Adapter, Adapters, check_name, use_adapter
-from ..align import boundaries_of, text_length
+from ..adapters import TRAINING, Adapter, Adapters, check_name, use_adapter
+from ..align import boundaries_of, text_length, text_of
 from ..errors import Errors
 from ..length_prior import LengthPrior
 from ..loss import sentence_loss
+from ..rescoring import NO_RESCORING, rescore
 from ..scorers import sentence_score
 from ..types import Boundaries, Floats2d, PieceStates, SentenceModel
 from .base import Segmenter
@@ -175,10 +176,20 @@ class SentenceSegmenter(Segmenter):
             members = [i for i, other in enumerate(names) if other == name]
             with use_adapter(self.adapters.find(name)):
                 batches = _batches([docs[i] for i in members], BATCH_CHARACTERS)
-                found = [boundaries_of(logits) for batch in batches for logits in self.model.predict(batch)]
+                found = [boundaries for batch in batches for boundaries in self._find(batch)]
             results.update(zip(members, found, strict=True))
         settle_sources(self)
         return [results[i] for i in range(len(docs))]
+
+    def _find(self, docs: list[Doc]) -> list[Boundaries]:
+        """What the model says of some Docs, at the second look if it has learned to take one."""
+        pieces = self.model.predict(docs)
+        weights = self.model.ops.to_numpy(self.model.get_param("rescoring")) if self._rescores else NO_RESCORING
+        return [rescore(text_of(doc), boundaries_of(p), weights) for doc, p in zip(docs, pieces, strict=True)]
+
+    @property
+    def _rescores(self) -> bool:
+        return bool(self.model.has_param("rescoring"))
 
     def _adapter_name(self, doc: Doc) -> str | None:
         return doc_adapter(doc, self.cfg["adapter"])
@@ -213,11 +224,14 @@ class SentenceSegmenter(Segmenter):
     def update(
         self, examples: Iterable[Example], *, drop: float = 0.0, sgd: Any = None, losses: dict | None = None
     ) -> dict[str, float]:
-        """Learn from a batch of Examples.
+        """Learn from a batch of Examples. The second look of the model, fitted to the weights of before, is lost, unless an
+        adapter learns.
 
         RAISES (ValueError): SEG400, SEG401, SEG402.
         """
         self._tell_model()
+        if self._rescores and TRAINING not in self.model.attrs:
+            self.model.set_param("rescoring", NO_RESCORING)
         return super().update(examples, drop=drop, sgd=sgd, losses=losses)
 
     def get_loss(self, examples: Iterable[Example], scores: list[PieceStates]) -> tuple[float, list[Floats2d]]:

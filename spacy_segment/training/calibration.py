@@ -14,6 +14,7 @@ import numpy as np
 from spacy.language import Language
 from spacy.training import Example
 
+from ..rescoring import NO_RESCORING
 from ..scorers import sentence_score
 
 SCALES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
@@ -23,11 +24,13 @@ Scores = dict[tuple[float, float], float]  # scale and shift -> figure
 
 
 def calibrate(nlp: Language, examples: Iterable[Example], component: str = "sentence_segmenter") -> Scores:
-    """Give the model of a component the scale and the shift with the best mean boundary F1 over conditions and corpora.
+    """Give the model of a component the scale and the shift with the best mean boundary F1 over conditions and corpora. A second
+    look, fitted to the logits of before, is lost.
 
     RETURNS (dict): The figure of every scale and shift that was tried.
     """
     pipe: Any = nlp.get_pipe(component)
+    pipe.model.set_param("rescoring", NO_RESCORING)
     references = [example.reference for example in examples]
     boundaries = [pipe.predict([nlp.make_doc(reference.text)])[0] for reference in references]
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..errors import Errors
 from ..models.shim import VocabularyShim
+from ..rescoring import NO_RESCORING
 from ..types import SentenceModel
 from .checks import check_training
 from .optimizer import read_checkpoint, stored_state, write_checkpoint
@@ -83,6 +84,7 @@ def train_packed(
     encoder, head = cast(SentenceModel, pipe.model).layers
     if encoder.name != "banded_encoder":
         raise ValueError(Errors.SEG434.format(kind=encoder.name))
+    pipe.model.set_param("rescoring", NO_RESCORING)
     shim = cast(VocabularyShim, encoder.shims[0])
     recipe = Recipe.of(config, shim.meta, size=settings.size, gap=shim.module.reach)
     torch.manual_seed(settings.seed)
