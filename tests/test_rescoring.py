@@ -194,7 +194,7 @@ def test_the_weights_file_holds_it():
     load_weights(model, plain)
     assert not len(model.get_param("rescoring"))
     tensors, meta = weights_of(model)
-    with pytest.raises(ValueError, match="SEG301.*rescoring"):
+    with pytest.raises(ValueError, match=r"SEG301.*rescoring"):
         restore_weights(model, {**tensors, "rescoring": tensors["head.b"]}, meta)
 
 
