@@ -7,14 +7,15 @@ import spacy
 import srsly
 import typer
 from spacy.cli._util import app
+from spacy.cli.package import get_third_party_dependencies
 from spacy.language import Language
-from spacy.util import walk_dict
 from wasabi import msg
 
 from .. import __version__
 from ..card import card, describe, find_sources, read_sources
 from ..errors import Errors
 from ..files import write_atomically
+from ..pipeline.sources import forget_paths
 from ..training.formats import find_files
 from ..training.readers import corpus_name
 from ..training.topic_readers import SUFFIXES, corpus_of
@@ -67,21 +68,11 @@ def write(nlp: Language, output: Path, found: dict, findings: list[dict[str, Any
     """Write the pipeline and its card."""
     forget_paths(nlp)
     nlp.meta["spacy_version"] = spacy.util.get_minor_version_range(spacy.__version__)
-    nlp.meta["requirements"] = [f"spacy-segment{spacy.util.get_minor_version_range(__version__)}"]
+    ours = f"spacy-segment{spacy.util.get_minor_version_range(__version__)}"
+    nlp.meta["requirements"] = [ours, *sorted(get_third_party_dependencies(nlp.config, exclude=["spacy-segment"]))]
     output.parent.mkdir(parents=True, exist_ok=True)
     nlp.to_disk(output)
     n_bytes = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     meta = {**nlp.meta, **describe(nlp, found, findings, n_bytes)}
     write_atomically(output / "meta.json", srsly.json_dumps(meta, indent=2).encode())
     write_atomically(output / "README.md", card(meta, findings).encode())
-
-
-def forget_paths(nlp: Language) -> None:
-    """Paths of the machine it was trained on are nobody's concern, unless a component needs them."""
-    used = {value for _, value in walk_dict(nlp.config["components"]) if isinstance(value, str)}
-    config = nlp.config
-    for key, value in config.get("paths", {}).items():
-        if f"${{paths.{key}}}" not in used and value not in used:
-            config["paths"][key] = None
-    if "output_file" in config.get("training", {}).get("logger", {}):
-        config["training"]["logger"]["output_file"] = None
