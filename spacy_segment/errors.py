@@ -31,6 +31,7 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG140 = "'{name}' needs sentence starts, and a Doc has none. Put a component that sets them before it: nlp.add_pipe('sentence_segmenter', before='{name}'), or 'sentencizer', 'senter', 'parser'."
     SEG141 = "{path}, record {record}: {reason}"
     SEG142 = "The sections of a gold Doc must tile it: they {problem}."
+    SEG143 = "'{path}' holds no figures for a card: {reason}. Expected JSON of segment-evaluate."
     SEG150 = "render() shows a Doc or several, but was given a {type}."
 
     # Configuration
