@@ -51,9 +51,8 @@ def verify_cli(
     with reported():
         n, n_checked = verify(source, project, output)
     right = f"with a checksum in {project}, and right: {n_checked}"
-    msg.good(
-        f"{n} files in {output}; {right if n_checked else f'none was compared, for {project} has no checksum of them'}"
-    )
+    compared = right if n_checked else f"none was compared, for {project} has no checksum of them"
+    msg.good(f"{n} files in {output}; {compared}")
 
 
 def _run(convert: Callable[[], int], output: Path) -> None:
