@@ -98,21 +98,13 @@ def card(meta: dict[str, Any], findings: list[dict[str, Any]]) -> str:
     ]
     parts = [f"# {name}", meta["description"], _usage(name), markdown(["", ""], features)]
     for finding in findings:
-        parts += _results(finding)
+        parts += results(finding)
     limits = "\n".join(f"- {limit}" for limit in meta["segment"]["limits"])
     return "\n\n".join([*parts, "## Limits", limits, *_data(meta["sources"])]) + "\n"
 
 
-def _usage(name: str) -> str:
-    return f'```python\nimport spacy\n\nnlp = spacy.load("{name}")\ndoc = nlp("It rained all night. We stayed at home.")\n```'
-
-
-def _settings(given: dict[str, Any]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in given.items() if value not in (None, 0))
-
-
-def _results(finding: dict[str, Any]) -> list[str]:
-    """A table over conditions, one over corpora."""
+def results(finding: dict[str, Any]) -> list[str]:
+    """A table over conditions, one over corpora. finding (dict): What `segment-evaluate` wrote. RAISES (KeyError, TypeError): If it is something else."""
     figures = FIGURES[finding["component"]]
     headings = [heading for _, heading, _ in figures]
     means = [
@@ -129,6 +121,14 @@ def _results(finding: dict[str, Any]) -> list[str]:
         markdown(["corpus", "condition", *headings], rows),
         "</details>",
     ]
+
+
+def _usage(name: str) -> str:
+    return f'```python\nimport spacy\n\nnlp = spacy.load("{name}")\ndoc = nlp("It rained all night. We stayed at home.")\n```'
+
+
+def _settings(given: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in given.items() if value not in (None, 0))
 
 
 def _by_corpus(finding: dict[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
@@ -153,8 +153,10 @@ def _limits(findings: list[dict[str, Any]]) -> list[str]:
 
 
 def _data(sources: list[dict[str, Any]]) -> list[str]:
+    if not sources:
+        return ["## Data", "Not named."]
     rows = [[s["name"], _link(s["url"]), s["license"]] for s in sources]
-    licences = ", ".join(sorted({s["license"] for s in sources})) or "-"
+    licences = ", ".join(sorted({s["license"] for s in sources}))
     return ["## Data", f"Licences of the training data: {licences}.", markdown(["corpora", "source", "licence"], rows)]
 
 

@@ -31,6 +31,7 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG140 = "'{name}' needs sentence starts, and a Doc has none. Put a component that sets them before it: nlp.add_pipe('sentence_segmenter', before='{name}'), or 'sentencizer', 'senter', 'parser'."
     SEG141 = "{path}, record {record}: {reason}"
     SEG142 = "The sections of a gold Doc must tile it: they {problem}."
+    SEG143 = "'{path}' holds no figures for a card: {reason}. Expected JSON of segment-evaluate."
     SEG150 = "render() shows a Doc or several, but was given a {type}."
 
     # Configuration
@@ -61,6 +62,7 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG404 = "An Example has no gold topics in doc.spans['{key}']. Set them on the reference Doc, or read the corpus with spacy_segment.TopicCorpus.v1."
     SEG420 = "Cannot go on from the checkpoint '{path}': {reason}. Delete it to train from the start."
     SEG421 = "Cannot write the checkpoint '{path}': {reason}. The one before is unchanged."
+    SEG422 = "Cannot go on with the log '{path}': {reason}. Delete it to log from here on, or give another output_file."
     SEG430 = "'{kind}' has no linear layers of query, value and feed-forward that an adapter could change. Adapt a model with spacy_segment.BandedEncoder.v1 or spacy_segment.HFEncoder.v1."
     SEG431 = "Adapting needs peft: pip install 'spacy-segment[adapt]'."
     SEG432 = "There are {found} sentences in {n_docs} documents to learn from, at least {needed} are needed. Give more examples (one sentence per line in a .txt file; JSONL, CoNLL-U or .spacy)."

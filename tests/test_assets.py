@@ -56,6 +56,19 @@ def test_another_folder_needs_no_assets(project):
     assert check(project, "mine") == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ("assets", "3 files in {out}; with a checksum in {yml}, and right: 1"),
+        ("mine", "0 files in {out}; none was compared, for {yml} has no checksum of them"),
+    ],
+)
+def test_command_says_what_was_compared(project, data, said):
+    out, yml = project / "out.tsv", project / "project.yml"
+    result = CliRunner().invoke(data_app, ["verify", str(project / data), str(out), "--project", str(yml)])
+    assert said.format(out=out, yml=yml) in " ".join(result.stdout.split())
+
+
 def test_command_fails_in_one_line(project):
     (project / "assets" / "sentences" / "news" / "en_a.test.txt").write_text("")
     arguments = [

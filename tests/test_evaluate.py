@@ -108,7 +108,18 @@ def test_plot_draws_every_kind(work):
 def test_plot_says_what_is_wrong(work, monkeypatch):
     pytest.importorskip("matplotlib")
     (work / "odd.json").write_text('{"a": 1}')
-    assert "SEG136" in fail("segment-plot", work / "odd.json", "-o", work / "none")
+    (work / "torn.jsonl").write_text('{"step": 1}\n{"st')
+    (work / "empty.jsonl").write_text("")
+    said = {
+        "odd.json": "'macro' is missing in it or not known",
+        "torn.jsonl": "it is not JSON (Invalid JSON on line 2",
+        "empty.jsonl": "it holds something else",
+        "gone.json": "there is no such file",
+    }
+    for name, reason in said.items():
+        assert f"[SEG136] Cannot draw '{work / name}': {reason}" in fail(
+            "segment-plot", work / name, "-o", work / "none"
+        )
     assert "SEG136" in fail("segment-plot", work / "sentences.json", "-o", work / "none", "-f", "bmp")
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
     assert "SEG137" in fail("segment-plot", work / "sentences.json", "-o", work / "none")
@@ -148,6 +159,30 @@ def test_card_moves_components_to_another_language_and_forgets_paths(work):
         assert (loaded.lang, loaded.pipe_names) == (lang, ["sentence_segmenter"])
         assert "somebody" not in (work / "cards" / lang / "config.cfg").read_text()
         assert [s.text for s in loaded(TEXTS[1][0]).sents] == [s.text for s in nlp(TEXTS[1][0]).sents]
+
+
+def test_card_says_what_is_wrong_with_figures_and_names(work):
+    command = ["segment-card", work / "model", work / "cards" / "c", "--name"]
+    (work / "other.json").write_text('{"x": 1}')
+    (work / "list.json").write_text("[1]")
+    said = {
+        "other.json": "'component' is missing in it or not known",
+        "list.json": "it holds something else",
+        "gone.json": "there is no such file",
+    }
+    for name, reason in said.items():
+        output = fail(*command, "sents_tiny_sm", "--metrics", work / name)
+        assert f"[SEG143] '{work / name}' holds no figures for a card: {reason}" in output
+    for name in ("sents mixed", "", "a/b", "sents-mixed", "_"):
+        assert "SEG200" in fail(*command, name)
+    assert not (work / "cards" / "c").exists()
+
+
+def test_card_tells_what_it_leaves_out(work):
+    output = run("segment-card", work / "model", work / "cards" / "d", "--name", "sents_tiny_sm")
+    assert "No figures were given" in output
+    assert "No training files were given" in output
+    assert "## Data\n\nNot named.\n" in (work / "cards" / "d" / "README.md").read_text()
 
 
 def test_sources_need_their_columns(work):

@@ -3,6 +3,8 @@
 import io
 import json
 import pickletools
+import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,11 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import routes
-from conftest import TEXTS, make_tiny
+import spacy
+from conftest import TEXTS, make_examples, make_tiny
 from routes import MANY, NAMES, answers, fresh, learned, logits, parameters
 from spacy.cli.package import package
 from spacy.language import Language
 from spacy.training import Example
+from spacy.util import load_config, load_model_from_config
+from test_project import ROOT
 
 from spacy_segment.cli.card import write
 
@@ -99,6 +104,32 @@ def test_a_wheel_says_what_it_needs_and_holds_no_pickle(tmp_path):
     assert any(name.endswith("sentence_segmenter/model") for name in files)
     assert [name for name, data in files.items() if is_pickle(data)] == []
     assert is_pickle(b"\x80\x04K\x01.")
+
+
+def test_beside_a_shared_transformer_our_files_hold_no_pickle(bert, tmp_path):
+    """Its own file does. Where it was read from is in none of them, and pip is told what it needs."""
+    encoder = shutil.copytree(bert, tmp_path / "encoder")
+    config = load_config(ROOT / "configs" / "sentences_shared_transformer.cfg", {"paths.encoder": str(encoder)})
+    for name in ("tagger", "ner"):
+        config["nlp"]["pipeline"].remove(name)
+        del config["components"][name]
+    nlp = load_model_from_config(config, auto_fill=True)
+    nlp.initialize(lambda: make_examples(nlp))
+    nlp.meta.update(name="shared_tiny_sm", description="A test.", license="MIT")
+    write(nlp, tmp_path / "card", {}, [])
+    shutil.rmtree(encoder)
+    files = {
+        path.relative_to(tmp_path / "card"): path.read_bytes()
+        for path in (tmp_path / "card").rglob("*")
+        if path.is_file()
+    }
+    assert [path for path, data in files.items() if is_pickle(data)] == [Path("transformer/model")]
+    assert [path for path, data in files.items() if str(tmp_path).encode() in data] == []
+    needed = json.loads(files[Path("meta.json")])["requirements"]
+    assert [re.split("[<>]", requirement)[0] for requirement in needed] == ["spacy-segment", "spacy-transformers"]
+    assert ", ".join(needed) in files[Path("README.md")].decode()
+    again = spacy.load(tmp_path / "card")
+    assert [token.is_sent_start for token in again(TEXT)] == [token.is_sent_start for token in nlp(TEXT)]
 
 
 def is_pickle(data: bytes) -> bool:

@@ -1,5 +1,6 @@
 """`python -m spacy segment-card`: a trained pipeline with a name and a model card, ready for `spacy package`."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,19 +8,22 @@ import spacy
 import srsly
 import typer
 from spacy.cli._util import app
+from spacy.cli.package import get_third_party_dependencies
 from spacy.language import Language
-from spacy.util import walk_dict
 from wasabi import msg
 
 from .. import __version__
-from ..card import card, describe, find_sources, read_sources
+from ..card import card, describe, find_sources, read_sources, results
 from ..errors import Errors
 from ..files import write_atomically
+from ..pipeline.sources import forget_paths
 from ..training.formats import find_files
 from ..training.readers import corpus_name
 from ..training.topic_readers import SUFFIXES, corpus_of
-from .reporting import reported
+from .reporting import in_words, reported
 
+# What `import` and pip take behind the language.
+NAME = re.compile("[a-zA-Z0-9_]*[a-zA-Z0-9]")
 DESCRIPTION = "Sentence and topic segmentation with spacy-segment."
 
 
@@ -39,14 +43,32 @@ def card_cli(
 ) -> None:
     """Write the pipeline with README.md and meta.json that say what it was trained on and what it reaches."""
     with reported():
+        if not NAME.fullmatch(name):
+            raise ValueError(Errors.SEG200.format(name="name", expected="letters, digits and underscores", value=name))
         nlp = load(pipeline, lang)
         corpora = [corpus_name(path) for path in find_files(sentences)] if sentences else []
         corpora += [corpus_of(path) for path in find_files(topics, SUFFIXES)] if topics else []
         known = read_sources(sources) if sources else []
-        findings = [srsly.read_json(path) for path in metrics]
+        findings = [read_finding(path) for path in metrics]
         nlp.meta.update(name=name, version=version, description=description, license=licence)
         write(nlp, output, find_sources(dict.fromkeys(corpora), known), findings)
+    if not metrics:
+        msg.warn("No figures were given (--metrics): the card says nothing of what the pipeline reaches.")
+    if not corpora:
+        msg.warn(
+            "No training files were given (--sentences, --topics): the card names no data and no licences of data."
+        )
     msg.good(f"{nlp.lang}_{name} {version} in {output}")
+
+
+def read_finding(path: Path) -> dict[str, Any]:
+    """Read figures of a pipeline. RAISES (ValueError): SEG143."""
+    try:
+        finding = srsly.read_json(path)
+        results(finding)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(Errors.SEG143.format(path=path, reason=in_words(path, error))) from error
+    return finding
 
 
 def load(pipeline: str, lang: str | None) -> Language:
@@ -67,21 +89,11 @@ def write(nlp: Language, output: Path, found: dict, findings: list[dict[str, Any
     """Write the pipeline and its card."""
     forget_paths(nlp)
     nlp.meta["spacy_version"] = spacy.util.get_minor_version_range(spacy.__version__)
-    nlp.meta["requirements"] = [f"spacy-segment{spacy.util.get_minor_version_range(__version__)}"]
+    ours = f"spacy-segment{spacy.util.get_minor_version_range(__version__)}"
+    nlp.meta["requirements"] = [ours, *sorted(get_third_party_dependencies(nlp.config, exclude=["spacy-segment"]))]
     output.parent.mkdir(parents=True, exist_ok=True)
     nlp.to_disk(output)
     n_bytes = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     meta = {**nlp.meta, **describe(nlp, found, findings, n_bytes)}
     write_atomically(output / "meta.json", srsly.json_dumps(meta, indent=2).encode())
     write_atomically(output / "README.md", card(meta, findings).encode())
-
-
-def forget_paths(nlp: Language) -> None:
-    """Paths of the machine it was trained on are nobody's concern, unless a component needs them."""
-    used = {value for _, value in walk_dict(nlp.config["components"]) if isinstance(value, str)}
-    config = nlp.config
-    for key, value in config.get("paths", {}).items():
-        if f"${{paths.{key}}}" not in used and value not in used:
-            config["paths"][key] = None
-    if "output_file" in config.get("training", {}).get("logger", {}):
-        config["training"]["logger"]["output_file"] = None

@@ -50,7 +50,9 @@ def verify_cli(
     """Checksums of the assets below a folder -> a table of all its files with their MD5."""
     with reported():
         n, n_checked = verify(source, project, output)
-    msg.good(f"{n} files in {output}, {n_checked} of them with a checksum that is right")
+    right = f"with a checksum in {project}, and right: {n_checked}"
+    compared = right if n_checked else f"none was compared, for {project} has no checksum of them"
+    msg.good(f"{n} files in {output}; {compared}")
 
 
 def _run(convert: Callable[[], int], output: Path) -> None:

@@ -1,7 +1,7 @@
 """`python -m spacy segment-plot`: pictures of what `segment-evaluate`, `segment-benchmark` and `spacy train` wrote."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -13,7 +13,7 @@ from wasabi import msg
 
 from ..errors import Errors
 from ..files import atomic_file
-from .reporting import reported
+from .reporting import in_words, reported
 
 FORMATS = ("png", "svg", "pdf")
 MARKS = "o^svDP*X"
@@ -44,9 +44,11 @@ def draw_file(file: Path, output: Path, kind: str) -> Iterator[str]:
     except ImportError as error:
         raise ImportError(Errors.SEG137) from error
     matplotlib.use("Agg")
-    for what, draw, data in _pictures(file):
-        figure = _figure()
-        draw(figure, data)
+    try:
+        figures = {what: _figure(draw, data) for what, draw, data in _pictures(file)}
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        raise ValueError(Errors.SEG136.format(path=file, reason=in_words(file, error))) from error
+    for what, figure in figures.items():
         name = f"{file.stem}-{what}.{kind}"
         with atomic_file(output / name) as target:
             # Without a date the same figures give the same bytes.
@@ -56,19 +58,16 @@ def draw_file(file: Path, output: Path, kind: str) -> Iterator[str]:
 
 def _pictures(file: Path) -> list[tuple[str, Any, Any]]:
     """What to draw of a file: name, function, data."""
-    try:
-        if file.suffix == ".jsonl":
-            return [("learning", draw_learning, list(srsly.read_jsonl(file)))]
-        data = srsly.read_json(file)
-        if isinstance(data, dict) and "curves" in data:
-            return [
-                ("thresholds", draw_thresholds, data),
-                ("calibration", draw_calibration, data),
-                ("lengths", draw_lengths, data),
-            ]
-        return [("speed", draw_speed, _speeds(data))]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(Errors.SEG136.format(path=file, reason=f"{type(error).__name__}: {error}")) from error
+    if file.suffix == ".jsonl":
+        return [("learning", draw_learning, list(srsly.read_jsonl(file)))]
+    data = srsly.read_json(file)
+    if isinstance(data, dict) and "curves" in data:
+        return [
+            ("thresholds", draw_thresholds, data),
+            ("calibration", draw_calibration, data),
+            ("lengths", draw_lengths, data),
+        ]
+    return [("speed", draw_speed, _speeds(data))]
 
 
 def draw_thresholds(figure: Any, data: dict[str, Any]) -> None:
@@ -150,10 +149,12 @@ def _speeds(data: Any) -> dict[str, dict[str, tuple[float, float]]]:
     }
 
 
-def _figure() -> Any:
+def _figure(draw: Callable[[Any, Any], None], data: Any) -> Any:
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(9, 4.5), layout="constrained")
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
+    draw(figure, data)
+    return figure
 
 
 def _label(axes: Any, title: str, x: str, y: str, *, legend: bool = True) -> None:

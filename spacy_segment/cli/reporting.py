@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 
@@ -25,3 +26,12 @@ def reported() -> Iterator[None]:
     except KeyboardInterrupt:
         typer.secho("✘ Stopped.", fg="red", err=True)
         raise typer.Exit(130) from None
+
+
+def in_words(path: Path, error: Exception) -> str:
+    """Why a file that should hold JSON of a known kind is of no use. error (Exception): What reading or using it raised."""
+    if not path.is_file():
+        return "there is no such file"
+    if isinstance(error, KeyError):
+        return f"{error} is missing in it or not known"
+    return f"it is not JSON ({error})" if isinstance(error, ValueError) else "it holds something else"

@@ -150,8 +150,12 @@ def read_checkpoint(path: Path) -> tuple[int, dict[str, np.ndarray]]:
     return steps, arrays
 
 
+def steps_done(checkpoint: str | None) -> int:
+    """Steps of the run that a checkpoint is of, 0 without one. RAISES (ValueError): SEG420."""
+    path = Path(checkpoint) if checkpoint else None
+    return read_checkpoint(path)[0] if path is not None and path.exists() else 0
+
+
 def remaining_steps(total: int, checkpoint: str | None = None) -> int:
     """`[training] max_steps` of a run that may go on from a checkpoint: at least 1, for spaCy takes 0 as "no limit"."""
-    path = Path(checkpoint) if checkpoint else None
-    done = read_checkpoint(path)[0] if path is not None and path.exists() else 0
-    return max(1, total - done)
+    return max(1, total - steps_done(checkpoint))
