@@ -1,5 +1,6 @@
 """`segment-evaluate`, `segment-plot`, `segment-card`: figures, pictures and cards, as a user would make them."""
 
+import itertools
 import json
 
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from spacy_segment.card import read_sources
 from spacy_segment.cli import benchmark, card, data, evaluate, plot, threshold, topics  # noqa: F401 (their commands)
+from spacy_segment.training.corruption import CONDITIONS
 
 RUNNER = CliRunner()
 
@@ -62,12 +64,28 @@ def test_tables_say_the_same_as_the_json(work):
     assert f"| {row['boundary_p']:.3f} | {row['boundary_r']:.3f} | {row['boundary_f']:.3f} |" in text
 
 
-def test_topics_have_figures_per_corpus(work):
+def test_every_condition_has_a_speed_of_its_own(work, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("time.perf_counter", itertools.count().__next__)  # every batch takes a second
+        found = evaluate.evaluate_sentences(spacy.load(work / "model"), [str(work / "gold")], 0)
+    for row in found["rows"]:
+        assert row["seconds"] == pytest.approx(1)
+        assert found["macro"][row["condition"]]["speed"] == pytest.approx(row["characters"])
+    assert found["rows"][0]["characters"] > found["rows"][2]["characters"]
+
+
+def test_topics_have_figures_per_corpus_and_condition(work):
     found = json.loads((work / "topics.json").read_text())
-    assert [row["corpus"] for row in found["rows"]] == ["days", "themes"]
+    pairs = [(corpus, condition) for condition in CONDITIONS for corpus in ("days", "themes")]
+    assert [(row["corpus"], row["condition"]) for row in found["rows"]] == pairs
     assert all(0 <= row["pk"] <= 1 and row["documents"] == 2 for row in found["rows"])
-    assert found["macro"]["clean"]["speed"] > 0
-    assert sum(row["n"] for row in found["curves"]["clean"]["lengths"]) == 12
+    assert list(found["macro"]) == list(found["curves"]) == list(CONDITIONS)
+    assert all(mean["speed"] > 0 for mean in found["macro"].values())
+    for curve in found["curves"].values():
+        assert sum(row["n"] for row in curve["lengths"]) == 12
+    assert found["macro"]["clean"]["f"] > found["macro"]["corrupted"]["f"]
+    text = (work / "topics.md").read_text()
+    assert all(f"## {condition}" in text for condition in CONDITIONS)
 
 
 def test_a_pipeline_without_the_component_is_refused(work):
