@@ -10,11 +10,15 @@ from small_corpus import write_corpus
 from spacy.cli._util import app
 from typer.testing import CliRunner
 
-from spacy_segment.card import read_sources
+from spacy_segment.card import Source, describe, read_sources
 from spacy_segment.cli import benchmark, card, data, evaluate, plot, threshold, topics  # noqa: F401 (their commands)
 from spacy_segment.training.corruption import CONDITIONS
 
 RUNNER = CliRunner()
+SOURCES = """corpus\trepository\tcommit\tlicence
+letters/*\tour/letters\tabc\tCC0
+letters/*\tour/notes\tof each letter\tCC0
+"""
 
 
 def run(*arguments):
@@ -134,7 +138,7 @@ def test_plot_says_what_is_wrong(work, monkeypatch):
 
 
 def test_card_tells_data_licences_figures_settings_and_limits(work):
-    (work / "sources.tsv").write_text("corpus\trepository\tcommit\tlicence\nletters/*\tour/letters\tabc\tCC0\n")
+    (work / "sources.tsv").write_text(SOURCES)
     sentences = work / "sentences" / "*" / "*.train.*"
     arguments = ["--name", "sents_tiny_sm", "--metrics", work / "sentences.json", "--sentences", sentences]
     run("segment-card", work / "model", work / "cards" / "a", *arguments, "--sources", work / "sources.tsv")
@@ -143,17 +147,58 @@ def test_card_tells_data_licences_figures_settings_and_limits(work):
     row = json.loads((work / "sentences.json").read_text())["rows"][0]
     assert text.startswith("# xx_sents_tiny_sm\n")
     assert f"| gold/en_known | clean | {row['boundary_f']:.3f} | {row['sents_f']:.3f} |" in text
-    assert "| letters/en_two | [our/letters](https://github.com/our/letters/tree/abc) | CC0 |" in text
-    assert "| stories/en_one | - | unknown |" in text
+    assert "| letters/en_two | [our/letters](https://github.com/our/letters/tree/abc) | abc | CC0 |" in text
+    assert "| letters/en_two | [our/notes](https://github.com/our/notes) | of each letter | CC0 |" in text
+    assert "| stories/en_one | - | - | unknown |" in text
     assert "worst on gold/en_known" in text
     assert "threshold 0.25" in text
     assert meta["requirements"] == ["spacy-segment>=0.1.0,<0.2.0"]
     assert meta["segment"]["settings"]["sentence_segmenter"]["threshold"] == 0.25
-    assert meta["segment"]["figures"]["sentence_segmenter"]["clean"]["boundary_f"] == row["boundary_f"]
-    by_corpus = meta["segment"]["corpora"]["sentence_segmenter"]["clean"]["gold/en_known"]
-    assert by_corpus == {"boundary_f": row["boundary_f"], "sents_f": row["sents_f"]}
+    assert meta["segment"]["figures"]["sentence_segmenter"]["clean"]["boundary_f"] == round(row["boundary_f"], 3)
+    by_corpus = meta["performance"]["sentence_segmenter"]["clean"]["gold/en_known"]
+    assert by_corpus == {"boundary_f": round(row["boundary_f"], 3), "sents_f": round(row["sents_f"], 3)}
+    assert meta["sources"] == [
+        {"name": "letters", "url": "https://github.com/our", "license": "CC0"},
+        {"name": "stories", "url": "", "license": "unknown"},
+    ]
+    assert "MB, weights in full (float32)" in text
     assert all(f"- {limit}" in text for limit in meta["segment"]["limits"])
     assert spacy.load(work / "cards" / "a")(" ".join(TEXTS[0])).has_annotation("SENT_START")
+
+
+def test_card_takes_figures_of_several_components_and_keeps_scores_of_training(work):
+    nlp = spacy.load(work / "model")
+    nlp.meta["performance"] = {"sents_f": 0.5}
+    nlp.to_disk(work / "scored")
+    findings = ["--metrics", work / "topics.json", "--metrics", work / "sentences.json"]
+    run("segment-card", work / "scored", work / "cards" / "both", "--name", "topics_tiny_sm", *findings)
+    text = (work / "cards" / "both" / "README.md").read_text()
+    performance = json.loads((work / "cards" / "both" / "meta.json").read_text())["performance"]
+    assert performance["sents_f"] == 0.5
+    for component, corpus in (("topic_segmenter", "days"), ("sentence_segmenter", "gold/en_known")):
+        assert f"## Results of {component}" in text
+        for condition in CONDITIONS:
+            assert f"| {corpus} | {condition} |" in text
+            assert f"- {component}, {condition}: " in text
+            assert corpus in performance[component][condition]
+
+
+def test_what_spacy_info_prints_of_many_corpora_is_short():
+    nlp = make_tiny()
+    names = [f"ud/x{i}" for i in range(200)]
+    found = {Source(name, f"UD/{name}", "a" * 40, f"licence {i % 3}"): [name] for i, name in enumerate(names)}
+    row = {"boundary_f": 0.87654321, "sents_f": 0.5, "speed": 1234.5}
+    rows = [{"corpus": name, "condition": "clean", **row} for name in names]
+    finding = {"component": "sentence_segmenter", "macro": {"clean": row}, "rows": rows}
+    meta = describe(nlp, found, [finding], 10**6)
+    assert meta["sources"][0] == {"name": "ud (67)", "url": "https://github.com/UD", "license": "licence 0"}
+    assert meta["segment"]["figures"]["sentence_segmenter"]["clean"] == {
+        "boundary_f": 0.877,
+        "sents_f": 0.5,
+        "speed": 1234,
+    }
+    assert list(meta["performance"]["sentence_segmenter"]["clean"]) == names
+    assert len(json.dumps({key: value for key, value in meta.items() if key != "performance"})) < 1000
 
 
 def test_card_moves_components_to_another_language_and_forgets_paths(work):
@@ -180,7 +225,7 @@ def test_the_table_of_sources_is_whole():
     sources = read_sources(ROOT / "configs" / "sources.tsv")
     assert len(sources) > 200
     assert all(source.licence for source in sources)
-    assert all(not source.commit or len(source.commit) == 40 for source in sources)
+    assert all(len(source.commit) == 40 or " " in source.commit for source in sources)
 
 
 def test_data_commands(work):
