@@ -127,6 +127,44 @@ def test_plot_draws_every_kind(work):
     assert all(path.read_text().rstrip().endswith("</svg>") for path in (work / "plots").iterdir())
 
 
+def boxes(figure, artists):
+    """Where things stand in a drawn figure."""
+    figure.draw_without_rendering()
+    return [artist.get_window_extent() for artist in artists]
+
+
+@pytest.mark.parametrize("fastest", [20_000, 60_000, 400_000, 10**7, 10**9])
+def test_plot_of_speed_has_labels_that_can_be_read(fastest):
+    pytest.importorskip("matplotlib")
+    systems = {"ours": (19_000.0, 0.9), "other": (float(fastest), 0.8)}
+    figure = plot._figure()
+    plot.draw_speed(figure, ("characters", {"clean": systems, "flat": systems, "corrupted": systems}))
+    assert {axes.get_xlabel() for axes in figure.axes} == {"characters per second"}
+    assert [axes.get_title() for axes in figure.axes] == ["clean", "flat", "corrupted"]
+    axes = figure.axes[0]
+    low, high = axes.get_xlim()
+    figure.draw_without_rendering()
+    ticks = [tick for tick in axes.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+    found = boxes(figure, [tick.label1 for tick in ticks])
+    assert len(found) > 1
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(found))
+
+
+def test_plot_of_learning_keeps_scores_and_errors_apart_and_legends_off_the_curves():
+    pytest.importorskip("matplotlib")
+    names = ["topics_macro_score", "topics_pk_inverse", "topics_macro_f", "sents_f", "topics_macro_pk", "topics_wd"]
+    rows = [{"step": i, "losses": {"a": 1.0}, "scores": dict.fromkeys(names, 50.0)} for i in range(3)]
+    figure = plot._figure()
+    plot.draw_learning(figure, rows)
+    labels = {axes.get_title(): axes.get_legend_handles_labels()[1] for axes in figure.axes}
+    assert labels["dev, more is better"] == names[:4]
+    assert labels["dev, less is better"] == names[4:]
+    areas = boxes(figure, [axes.patch for axes in figure.axes])
+    legends = boxes(figure, [axes.get_legend() for axes in figure.axes])
+    assert not any(area.overlaps(legend) for area in areas for legend in legends)
+    assert not any(left.overlaps(right) for left, right in itertools.combinations(legends, 2))
+
+
 def test_plot_says_what_is_wrong(work, monkeypatch):
     pytest.importorskip("matplotlib")
     (work / "odd.json").write_text('{"a": 1}')
