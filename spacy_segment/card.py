@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -21,12 +21,14 @@ FIGURES = {
     "topic_segmenter": [("pk", "Pk", False), ("wd", "WindowDiff", False), ("b", "B", True), ("f", "boundary F1", True)],
 }
 N_WEAKEST = 5
+# Why a pipeline is larger than the weights that it may have begun with.
+PRECISION = "weights in full (float32); those that come with spacy-segment are packed, as float16 and int8"
 SETTINGS = ("threshold", "newlines", "units", "levels", "min_length", "max_length")
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a corpus comes from. corpus: its name, or a pattern of names; commit: may be empty."""
+    """Where a corpus comes from. corpus: its name, or a pattern of names; commit: a hash, words that say where it stands, or empty."""
 
     corpus: str
     repository: str
@@ -36,7 +38,7 @@ class Source:
     @property
     def url(self) -> str:
         """Empty if the repository is not known."""
-        commit = f"/tree/{self.commit}" if self.commit else ""
+        commit = f"/tree/{self.commit}" if self.commit and " " not in self.commit else ""
         return f"https://github.com/{self.repository}{commit}" if self.repository else ""
 
 
@@ -64,27 +66,31 @@ def find_sources(corpora: Iterable[str], sources: list[Source]) -> dict[Source, 
 def describe(
     nlp: Language, found: dict[Source, list[str]], findings: list[dict[str, Any]], n_bytes: int
 ) -> dict[str, Any]:
-    """What goes into `meta.json` beside what spaCy puts there."""
+    """What goes into `meta.json` beside what spaCy puts there: short enough for `spacy info`, which leaves out "performance"."""
     settings = {
         name: {key: pipe.cfg[key] for key in SETTINGS if key in pipe.cfg}
         for name, pipe in nlp.pipeline
         if nlp.get_pipe_meta(name).factory in FIGURES
     }
     return {
-        "sources": [
-            {"name": ", ".join(names), "url": source.url, "license": source.licence} for source, names in found.items()
-        ],
+        "sources": _by_owner(found),
+        "performance": {
+            **nlp.meta.get("performance", {}),
+            **{finding["component"]: _by_corpus(finding) for finding in findings},
+        },
         "segment": {
             "settings": settings,
             "bytes": n_bytes,
-            "figures": {finding["component"]: finding["macro"] for finding in findings},
-            "corpora": {finding["component"]: _by_corpus(finding) for finding in findings},
+            "figures": {
+                finding["component"]: {name: _short(mean, mean) for name, mean in finding["macro"].items()}
+                for finding in findings
+            },
             "limits": _limits(findings),
         },
     }
 
 
-def card(meta: dict[str, Any], findings: list[dict[str, Any]]) -> str:
+def card(meta: dict[str, Any], found: dict[Source, list[str]], findings: list[dict[str, Any]]) -> str:
     """RETURNS (str): The card in Markdown. Every figure of it is one of `findings` (or a size)."""
     name = f"{meta['lang']}_{meta['name']}"
     features = [
@@ -92,7 +98,7 @@ def card(meta: dict[str, Any], findings: list[dict[str, Any]]) -> str:
         ("spaCy", meta["spacy_version"]),
         ("Requires", ", ".join(meta["requirements"])),
         ("Components", ", ".join(meta["pipeline"])),
-        ("Size", f"{meta['segment']['bytes'] / 1e6:.1f} MB"),
+        ("Size", f"{meta['segment']['bytes'] / 1e6:.1f} MB, {PRECISION}"),
         ("Licence of the weights", meta["license"]),
         *((f"Settings of {n}", _settings(given)) for n, given in meta["segment"]["settings"].items()),
     ]
@@ -100,7 +106,7 @@ def card(meta: dict[str, Any], findings: list[dict[str, Any]]) -> str:
     for finding in findings:
         parts += results(finding)
     limits = "\n".join(f"- {limit}" for limit in meta["segment"]["limits"])
-    return "\n\n".join([*parts, "## Limits", limits, *_data(meta["sources"])]) + "\n"
+    return "\n\n".join([*parts, "## Limits", limits, *_data(found)]) + "\n"
 
 
 def results(finding: dict[str, Any]) -> list[str]:
@@ -133,10 +139,33 @@ def _settings(given: dict[str, Any]) -> str:
 
 def _by_corpus(finding: dict[str, Any]) -> dict[str, dict[str, dict[str, float]]]:
     """Condition -> corpus -> figures."""
+    names = [name for name, _, _ in FIGURES[finding["component"]]]
     found: dict[str, dict[str, dict[str, float]]] = {condition: {} for condition in finding["macro"]}
     for row in finding["rows"]:
-        found[row["condition"]][row["corpus"]] = {key: row[key] for key, _, _ in FIGURES[finding["component"]]}
+        found[row["condition"]][row["corpus"]] = _short(row, names)
     return found
+
+
+def _short(figures: dict[str, float], names: Iterable[str]) -> dict[str, float]:
+    """With the three places of the tables; speeds without any."""
+    return {name: round(figures[name]) if name == "speed" else round(figures[name], 3) for name in names}
+
+
+def _by_owner(found: dict[Source, list[str]]) -> list[dict[str, str]]:
+    """spaCy's entries of sources, one for each owner of repositories and licence; corpora of a folder are counted."""
+    groups: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    for source, corpora in found.items():
+        groups[source.repository.split("/")[0], source.licence].update(dict.fromkeys(corpora))
+    return [
+        {"name": _folders(corpora), "url": f"https://github.com/{owner}" if owner else "", "license": licence}
+        for (owner, licence), corpora in groups.items()
+    ]
+
+
+def _folders(corpora: Iterable[str]) -> str:
+    """Folders of corpora with their numbers, as in "ud (85), tos"."""
+    counts = Counter(corpus.split("/")[0] for corpus in corpora)
+    return ", ".join(f"{folder} ({n})" if n > 1 else folder for folder, n in counts.items())
 
 
 def _limits(findings: list[dict[str, Any]]) -> list[str]:
@@ -152,13 +181,16 @@ def _limits(findings: list[dict[str, Any]]) -> list[str]:
     return [*parts, "On kinds of text and languages outside these data nothing was measured."]
 
 
-def _data(sources: list[dict[str, Any]]) -> list[str]:
-    if not sources:
+def _data(found: dict[Source, list[str]]) -> list[str]:
+    if not found:
         return ["## Data", "Not named."]
-    rows = [[s["name"], _link(s["url"]), s["license"]] for s in sources]
-    licences = ", ".join(sorted({s["license"] for s in sources}))
-    return ["## Data", f"Licences of the training data: {licences}.", markdown(["corpora", "source", "licence"], rows)]
+    rows = [
+        [", ".join(corpora), _link(source), source.commit or "-", source.licence] for source, corpora in found.items()
+    ]
+    licences = ", ".join(sorted({source.licence for source in found}))
+    table = markdown(["corpora", "source", "commit", "licence"], rows)
+    return ["## Data", f"Licences of the training data: {licences}.", table]
 
 
-def _link(url: str) -> str:
-    return f"[{'/'.join(url.split('/')[3:5])}]({url})" if url else "-"
+def _link(source: Source) -> str:
+    return f"[{source.repository}]({source.url})" if source.repository else "-"

@@ -1,7 +1,9 @@
 """The commands, run as a user would run them (in this process, so that they are quick)."""
 
 import gzip
+import importlib.metadata
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -160,6 +162,17 @@ def test_benchmark_sentences(model, gold, tmp_path):
     assert rows["clean", "sentencizer"]["boundary_f"] == 1.0
     assert rows["corrupted", "sentencizer"]["boundary_f"] == 0.0
     assert rows["clean", model]["boundary_r"] > 0.5
+
+
+def test_benchmark_names_the_peers_that_are_not_installed(gold, monkeypatch):
+    installed = importlib.metadata.version
+    monkeypatch.setattr("spacy_segment.cli.peers.version", lambda name: installed("none" if name == "pysbd" else name))
+    monkeypatch.setitem(sys.modules, "pysbd", None)
+    result = RUNNER.invoke(app, ["segment-benchmark", "sentences", str(gold), "--systems", "sentencizer,pysbd"])
+    assert result.exit_code == 0, result.output
+    assert "not installed, so not compared: pysbd (pip install 'spacy-segment[peers]')" in result.stdout
+    result = RUNNER.invoke(app, ["segment-benchmark", "sentences", str(gold), "--systems", "sentencizer"])
+    assert "not installed" not in result.stdout
 
 
 def test_benchmark_threshold(model, gold):

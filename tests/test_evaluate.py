@@ -1,5 +1,6 @@
 """`segment-evaluate`, `segment-plot`, `segment-card`: figures, pictures and cards, as a user would make them."""
 
+import itertools
 import json
 
 import pytest
@@ -9,10 +10,15 @@ from small_corpus import write_corpus
 from spacy.cli._util import app
 from typer.testing import CliRunner
 
-from spacy_segment.card import read_sources
+from spacy_segment.card import Source, describe, read_sources
 from spacy_segment.cli import benchmark, card, data, evaluate, plot, threshold, topics  # noqa: F401 (their commands)
+from spacy_segment.training.corruption import CONDITIONS
 
 RUNNER = CliRunner()
+SOURCES = """corpus\trepository\tcommit\tlicence
+letters/*\tour/letters\tabc\tCC0
+letters/*\tour/notes\tof each letter\tCC0
+"""
 
 
 def run(*arguments):
@@ -62,12 +68,28 @@ def test_tables_say_the_same_as_the_json(work):
     assert f"| {row['boundary_p']:.3f} | {row['boundary_r']:.3f} | {row['boundary_f']:.3f} |" in text
 
 
-def test_topics_have_figures_per_corpus(work):
+def test_every_condition_has_a_speed_of_its_own(work, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("time.perf_counter", itertools.count().__next__)  # every batch takes a second
+        found = evaluate.evaluate_sentences(spacy.load(work / "model"), [str(work / "gold")], 0)
+    for row in found["rows"]:
+        assert row["seconds"] == pytest.approx(1)
+        assert found["macro"][row["condition"]]["speed"] == pytest.approx(row["characters"])
+    assert found["rows"][0]["characters"] > found["rows"][2]["characters"]
+
+
+def test_topics_have_figures_per_corpus_and_condition(work):
     found = json.loads((work / "topics.json").read_text())
-    assert [row["corpus"] for row in found["rows"]] == ["days", "themes"]
+    pairs = [(corpus, condition) for condition in CONDITIONS for corpus in ("days", "themes")]
+    assert [(row["corpus"], row["condition"]) for row in found["rows"]] == pairs
     assert all(0 <= row["pk"] <= 1 and row["documents"] == 2 for row in found["rows"])
-    assert found["macro"]["clean"]["speed"] > 0
-    assert sum(row["n"] for row in found["curves"]["clean"]["lengths"]) == 12
+    assert list(found["macro"]) == list(found["curves"]) == list(CONDITIONS)
+    assert all(mean["speed"] > 0 for mean in found["macro"].values())
+    for curve in found["curves"].values():
+        assert sum(row["n"] for row in curve["lengths"]) == 12
+    assert found["macro"]["clean"]["f"] > found["macro"]["corrupted"]["f"]
+    text = (work / "topics.md").read_text()
+    assert all(f"## {condition}" in text for condition in CONDITIONS)
 
 
 def test_a_pipeline_without_the_component_is_refused(work):
@@ -105,6 +127,44 @@ def test_plot_draws_every_kind(work):
     assert all(path.read_text().rstrip().endswith("</svg>") for path in (work / "plots").iterdir())
 
 
+def boxes(figure, artists):
+    """Where things stand in a drawn figure."""
+    figure.draw_without_rendering()
+    return [artist.get_window_extent() for artist in artists]
+
+
+@pytest.mark.parametrize("fastest", [20_000, 60_000, 400_000, 10**7, 10**9])
+def test_plot_of_speed_has_labels_that_can_be_read(fastest):
+    pytest.importorskip("matplotlib")
+    systems = {"ours": (19_000.0, 0.9), "other": (float(fastest), 0.8)}
+    figure = plot._figure()
+    plot.draw_speed(figure, ("characters", {"clean": systems, "flat": systems, "corrupted": systems}))
+    assert {axes.get_xlabel() for axes in figure.axes} == {"characters per second"}
+    assert [axes.get_title() for axes in figure.axes] == ["clean", "flat", "corrupted"]
+    axes = figure.axes[0]
+    low, high = axes.get_xlim()
+    figure.draw_without_rendering()
+    ticks = [tick for tick in axes.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+    found = boxes(figure, [tick.label1 for tick in ticks])
+    assert len(found) > 1
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(found))
+
+
+def test_plot_of_learning_keeps_scores_and_errors_apart_and_legends_off_the_curves():
+    pytest.importorskip("matplotlib")
+    names = ["topics_macro_score", "topics_pk_inverse", "topics_macro_f", "sents_f", "topics_macro_pk", "topics_wd"]
+    rows = [{"step": i, "losses": {"a": 1.0}, "scores": dict.fromkeys(names, 50.0)} for i in range(3)]
+    figure = plot._figure()
+    plot.draw_learning(figure, rows)
+    labels = {axes.get_title(): axes.get_legend_handles_labels()[1] for axes in figure.axes}
+    assert labels["dev, more is better"] == names[:4]
+    assert labels["dev, less is better"] == names[4:]
+    areas = boxes(figure, [axes.patch for axes in figure.axes])
+    legends = boxes(figure, [axes.get_legend() for axes in figure.axes])
+    assert not any(area.overlaps(legend) for area in areas for legend in legends)
+    assert not any(left.overlaps(right) for left, right in itertools.combinations(legends, 2))
+
+
 def test_plot_says_what_is_wrong(work, monkeypatch):
     pytest.importorskip("matplotlib")
     (work / "odd.json").write_text('{"a": 1}')
@@ -127,7 +187,7 @@ def test_plot_says_what_is_wrong(work, monkeypatch):
 
 
 def test_card_tells_data_licences_figures_settings_and_limits(work):
-    (work / "sources.tsv").write_text("corpus\trepository\tcommit\tlicence\nletters/*\tour/letters\tabc\tCC0\n")
+    (work / "sources.tsv").write_text(SOURCES)
     sentences = work / "sentences" / "*" / "*.train.*"
     arguments = ["--name", "sents_tiny_sm", "--metrics", work / "sentences.json", "--sentences", sentences]
     run("segment-card", work / "model", work / "cards" / "a", *arguments, "--sources", work / "sources.tsv")
@@ -136,17 +196,58 @@ def test_card_tells_data_licences_figures_settings_and_limits(work):
     row = json.loads((work / "sentences.json").read_text())["rows"][0]
     assert text.startswith("# xx_sents_tiny_sm\n")
     assert f"| gold/en_known | clean | {row['boundary_f']:.3f} | {row['sents_f']:.3f} |" in text
-    assert "| letters/en_two | [our/letters](https://github.com/our/letters/tree/abc) | CC0 |" in text
-    assert "| stories/en_one | - | unknown |" in text
+    assert "| letters/en_two | [our/letters](https://github.com/our/letters/tree/abc) | abc | CC0 |" in text
+    assert "| letters/en_two | [our/notes](https://github.com/our/notes) | of each letter | CC0 |" in text
+    assert "| stories/en_one | - | - | unknown |" in text
     assert "worst on gold/en_known" in text
     assert "threshold 0.25" in text
     assert meta["requirements"] == ["spacy-segment>=0.1.0,<0.2.0"]
     assert meta["segment"]["settings"]["sentence_segmenter"]["threshold"] == 0.25
-    assert meta["segment"]["figures"]["sentence_segmenter"]["clean"]["boundary_f"] == row["boundary_f"]
-    by_corpus = meta["segment"]["corpora"]["sentence_segmenter"]["clean"]["gold/en_known"]
-    assert by_corpus == {"boundary_f": row["boundary_f"], "sents_f": row["sents_f"]}
+    assert meta["segment"]["figures"]["sentence_segmenter"]["clean"]["boundary_f"] == round(row["boundary_f"], 3)
+    by_corpus = meta["performance"]["sentence_segmenter"]["clean"]["gold/en_known"]
+    assert by_corpus == {"boundary_f": round(row["boundary_f"], 3), "sents_f": round(row["sents_f"], 3)}
+    assert meta["sources"] == [
+        {"name": "letters", "url": "https://github.com/our", "license": "CC0"},
+        {"name": "stories", "url": "", "license": "unknown"},
+    ]
+    assert "MB, weights in full (float32)" in text
     assert all(f"- {limit}" in text for limit in meta["segment"]["limits"])
     assert spacy.load(work / "cards" / "a")(" ".join(TEXTS[0])).has_annotation("SENT_START")
+
+
+def test_card_takes_figures_of_several_components_and_keeps_scores_of_training(work):
+    nlp = spacy.load(work / "model")
+    nlp.meta["performance"] = {"sents_f": 0.5}
+    nlp.to_disk(work / "scored")
+    findings = ["--metrics", work / "topics.json", "--metrics", work / "sentences.json"]
+    run("segment-card", work / "scored", work / "cards" / "both", "--name", "topics_tiny_sm", *findings)
+    text = (work / "cards" / "both" / "README.md").read_text()
+    performance = json.loads((work / "cards" / "both" / "meta.json").read_text())["performance"]
+    assert performance["sents_f"] == 0.5
+    for component, corpus in (("topic_segmenter", "days"), ("sentence_segmenter", "gold/en_known")):
+        assert f"## Results of {component}" in text
+        for condition in CONDITIONS:
+            assert f"| {corpus} | {condition} |" in text
+            assert f"- {component}, {condition}: " in text
+            assert corpus in performance[component][condition]
+
+
+def test_what_spacy_info_prints_of_many_corpora_is_short():
+    nlp = make_tiny()
+    names = [f"ud/x{i}" for i in range(200)]
+    found = {Source(name, f"UD/{name}", "a" * 40, f"licence {i % 3}"): [name] for i, name in enumerate(names)}
+    row = {"boundary_f": 0.87654321, "sents_f": 0.5, "speed": 1234.5}
+    rows = [{"corpus": name, "condition": "clean", **row} for name in names]
+    finding = {"component": "sentence_segmenter", "macro": {"clean": row}, "rows": rows}
+    meta = describe(nlp, found, [finding], 10**6)
+    assert meta["sources"][0] == {"name": "ud (67)", "url": "https://github.com/UD", "license": "licence 0"}
+    assert meta["segment"]["figures"]["sentence_segmenter"]["clean"] == {
+        "boundary_f": 0.877,
+        "sents_f": 0.5,
+        "speed": 1234,
+    }
+    assert list(meta["performance"]["sentence_segmenter"]["clean"]) == names
+    assert len(json.dumps({key: value for key, value in meta.items() if key != "performance"})) < 1000
 
 
 def test_card_moves_components_to_another_language_and_forgets_paths(work):
@@ -197,7 +298,7 @@ def test_the_table_of_sources_is_whole():
     sources = read_sources(ROOT / "configs" / "sources.tsv")
     assert len(sources) > 200
     assert all(source.licence for source in sources)
-    assert all(not source.commit or len(source.commit) == 40 for source in sources)
+    assert all(len(source.commit) == 40 or " " in source.commit for source in sources)
 
 
 def test_data_commands(work):

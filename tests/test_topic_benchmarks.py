@@ -65,6 +65,13 @@ def test_chosen_segmenters_and_a_pipeline_of_the_user(corpus, tmp_path):
     assert rows["ours"]["f"] > 0
 
 
+def test_segmenters_that_are_not_installed_are_named(corpus, monkeypatch):
+    monkeypatch.setattr("spacy_segment.cli.topic_peers.find_spec", lambda name: None)
+    result = CliRunner().invoke(benchmark_app, ["topics", str(corpus)], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "not installed, so not compared: TextTiling, chonkie semantic" in result.output
+
+
 def test_an_unknown_segmenter_is_a_coded_error(corpus):
     result = CliRunner().invoke(benchmark_app, ["topics", str(corpus), "--systems", "none,nobody"])
     assert result.exit_code == 1

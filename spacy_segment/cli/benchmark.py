@@ -21,7 +21,7 @@ from ..metrics import PRF, count
 from ..training.corruption import CONDITIONS
 from ..training.formats import Record, find_files, read_records, take
 from ..training.readers import corpus_name
-from .peers import MAKERS, Splitter, make_splitter, splitter_version
+from .peers import MAKERS, Splitter, make_splitter, missing_splitters, splitter_version
 from .reporting import reported
 
 # On no treebank may a rule-based splitter be better by more than this.
@@ -81,10 +81,10 @@ def sentences_cli(
     no punctuation). Means are unweighted over corpora.
     """
     with reported():
-        results = run_sentences(
-            find_files(data), systems.split(","), conditions.split(","), limit=limit, peer_limit=peer_limit
-        )
+        chosen = systems.split(",")
+        results = run_sentences(find_files(data), chosen, conditions.split(","), limit=limit, peer_limit=peer_limit)
         report(results, per_corpus=per_corpus)
+        say_missing(missing_splitters(chosen))
         if output is not None:
             write_atomically(output, json.dumps(as_json(results), indent=1).encode())
 
@@ -147,6 +147,16 @@ def report(results: Results, *, per_corpus: bool) -> None:
         console.print(table)
     for corpus, condition, peer, ours, theirs in exceptions(results):
         console.print(f"below the best peer: {corpus} {condition}: {ours:.3f}, {peer} {theirs:.3f}")
+
+
+def say_missing(names: list[str]) -> None:
+    """Name the peers that a comparison lacks, if there are any."""
+    if names:
+        Console().print(
+            f"not installed, so not compared: {', '.join(names)} (pip install 'spacy-segment[peers]')",
+            soft_wrap=True,
+            markup=False,
+        )
 
 
 def exceptions(results: Results) -> list[tuple[str, str, str, float, float]]:

@@ -1,5 +1,6 @@
 """`python -m spacy segment-card`: a trained pipeline with a name and a model card, ready for `spacy package`."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -95,5 +96,5 @@ def write(nlp: Language, output: Path, found: dict, findings: list[dict[str, Any
     nlp.to_disk(output)
     n_bytes = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     meta = {**nlp.meta, **describe(nlp, found, findings, n_bytes)}
-    write_atomically(output / "meta.json", srsly.json_dumps(meta, indent=2).encode())
-    write_atomically(output / "README.md", card(meta, findings).encode())
+    write_atomically(output / "meta.json", json.dumps(meta, indent=2, ensure_ascii=False).encode())
+    write_atomically(output / "README.md", card(meta, found, findings).encode())

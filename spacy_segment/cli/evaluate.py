@@ -15,6 +15,7 @@ from spacy.cli._util import app
 from spacy.language import Language
 from spacy.pipeline import Pipe
 from spacy.tokens import Doc
+from spacy.training import Example
 from spacy.util import minibatch
 from wasabi import msg
 
@@ -24,7 +25,7 @@ from ..errors import Errors
 from ..files import write_atomically
 from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..pipeline.topic_segmenter import TopicSegmenter
-from ..scorers import CONDITION, CORPUS
+from ..scorers import CORPUS
 from ..tables import markdown, threshold_words
 from ..topics import find_units, sents_of, topics_of
 from ..training.augmenters import conditions
@@ -86,7 +87,9 @@ def topics_cli(
     model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded models if left out"),
     limit: int = typer.Option(0, help="Documents per file, 0 for all"),
 ) -> None:
-    """Pk, WindowDiff, B and boundary F1 on the sentences that the pipeline finds; curves; speed."""
+    """Pk, WindowDiff, B and boundary F1 on clean, flat and corrupted text, on the sentences that the pipeline finds; curves;
+    speed.
+    """
     _run(evaluate_topics, data, output, model, limit, TOPIC_FIGURES)
 
 
@@ -102,13 +105,26 @@ def _run(evaluate: Any, data: list[str], output: Path, model: str | None, limit:
 def evaluate_sentences(nlp: Language, data: list[str], limit: int) -> dict[str, Any]:
     """RETURNS (dict): Settings, "rows" per corpus and condition, "macro" means over corpora, "curves" per condition.
 
+    One condition after the other, so that each has a speed of its own.
     RAISES (ValueError): SEG110, SEG111, SEG135.
     """
     pipe = find_pipe(nlp, SentenceSegmenter)
-    results: dict[tuple[str, str], Result] = defaultdict(Result)
-    curves: dict[str, Curves] = defaultdict(Curves)
     nlp("Warm up.")
-    for batch in minibatch(SentenceCorpus(data, conditions(), limit_chars=limit)(nlp), BATCH):
+    rows, curves = [], {}
+    for condition in CONDITIONS:
+        examples = SentenceCorpus(data, conditions([condition]), limit_chars=limit)(nlp)
+        results, curves[condition] = _measure_sentences(nlp, pipe, examples)
+        rows += [{"corpus": name, "condition": condition, **r.as_json()} for name, r in sorted(results.items())]
+    return _findings("sentence_segmenter", pipe, rows, curves, SENTENCE_FIGURES, "characters")
+
+
+def _measure_sentences(
+    nlp: Language, pipe: SentenceSegmenter, examples: Iterable[Example]
+) -> tuple[dict[str, Result], Curves]:
+    """RETURNS (tuple): What was found in every corpus, and the curves over all."""
+    results: dict[str, Result] = defaultdict(Result)
+    curves = Curves()
+    for batch in minibatch(examples, BATCH):
         docs = run_before(nlp, pipe, (example.predicted for example in batch))
         start = time.perf_counter()
         scores = pipe.predict(docs)
@@ -118,29 +134,47 @@ def evaluate_sentences(nlp: Language, data: list[str], limit: int) -> dict[str, 
         ]
         pipe.set_annotations(docs, scores)
         for example, doc, candidate in zip(batch, docs, candidates, strict=True):
-            key = example.reference.user_data[CORPUS], example.reference.user_data[CONDITION]
+            result = results[example.reference.user_data[CORPUS]]
             gold, found = (sent_start_offsets(d).tolist() for d in (example.reference, doc))
-            results[key].add(doc.text, gold, found)
-            results[key].seconds += per_character * text_length(doc)
+            result.add(doc.text, gold, found)
+            result.seconds += per_character * text_length(doc)
             probs = 1 / (1 + np.exp(-candidate.logits.astype(np.float64)))
             missing = np.setdiff1d(gold[1:], candidate.offsets)
-            curve = curves[key[1]]
-            curve.histogram.add(probs, np.isin(candidate.offsets, gold))
-            curve.histogram.add(np.zeros(len(missing)), np.ones(len(missing), dtype=bool))
-            curve.lengths.add(gold, found, text_length(doc))
-    corpora = sorted({corpus for corpus, _ in results})
-    keys = [(corpus, condition) for condition in CONDITIONS for corpus in corpora if (corpus, condition) in results]
-    rows = [{"corpus": key[0], "condition": key[1], **results[key].as_json()} for key in keys]
-    return _findings("sentence_segmenter", pipe, rows, curves, SENTENCE_FIGURES, "characters")
+            curves.histogram.add(probs, np.isin(candidate.offsets, gold))
+            curves.histogram.add(np.zeros(len(missing)), np.ones(len(missing), dtype=bool))
+            curves.lengths.add(gold, found, text_length(doc))
+    return results, curves
 
 
 def evaluate_topics(nlp: Language, data: list[str], limit: int) -> dict[str, Any]:
     """As `evaluate_sentences`; lengths are in sentences. RAISES (ValueError): SEG110, SEG141, SEG135."""
     pipe = find_pipe(nlp, TopicSegmenter)
+    nlp("Warm up.")
+    rows, curves = [], {}
+    for condition in CONDITIONS:
+        examples = TopicCorpus(data, spans_key=pipe.key, limit=limit, condition=condition)(nlp)
+        results, curves[condition] = _measure_topics(nlp, pipe, examples)
+        rows += [
+            {
+                "corpus": corpus,
+                "condition": condition,
+                **figures.means(),
+                "documents": len(figures.pk),
+                "sentences": figures.n_sentences,
+                "seconds": figures.seconds,
+            }
+            for corpus, figures in sorted(results.items())
+        ]
+    return _findings("topic_segmenter", pipe, rows, curves, TOPIC_FIGURES, "sentences")
+
+
+def _measure_topics(
+    nlp: Language, pipe: TopicSegmenter, examples: Iterable[Example]
+) -> tuple[dict[str, Figures], Curves]:
+    """As `_measure_sentences`; a document of a single unit has no boundary to find and is left out."""
     results: dict[str, Figures] = defaultdict(Figures)
     curves = Curves()
-    nlp("Warm up.")
-    for example in TopicCorpus(data, spans_key=pipe.key, limit=limit)(nlp):
+    for example in examples:
         (example.predicted,) = run_before(nlp, pipe, [example.predicted])
         doc = sents_of(example)
         starts = find_units(doc, pipe.cfg["units"]).starts
@@ -155,18 +189,7 @@ def evaluate_topics(nlp: Language, data: list[str], limit: int) -> dict[str, Any
         results[example.reference.user_data[CORPUS]].add(gold, found, seconds)
         curves.histogram.add(1 / (1 + np.exp(-scores[0].boundary[1:].astype(np.float64))), gold[1:])
         curves.lengths.add(np.flatnonzero(gold).tolist(), np.flatnonzero(found).tolist(), len(starts))
-    rows = [
-        {
-            "corpus": corpus,
-            "condition": "clean",
-            **figures.means(),
-            "documents": len(figures.pk),
-            "sentences": figures.n_sentences,
-            "seconds": figures.seconds,
-        }
-        for corpus, figures in sorted(results.items())
-    ]
-    return _findings("topic_segmenter", pipe, rows, {"clean": curves}, TOPIC_FIGURES, "sentences")
+    return results, curves
 
 
 def _findings(
@@ -185,7 +208,7 @@ def _findings(
         "unit": unit,
         "rows": rows,
         "macro": macro,
-        "curves": {condition: curve.as_json() for condition, curve in curves.items()},
+        "curves": {condition: curves[condition].as_json() for condition in macro},
     }
 
 

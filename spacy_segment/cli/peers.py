@@ -40,6 +40,11 @@ def splitter_version(name: str) -> str:
         return "-"
 
 
+def missing_splitters(names: Iterable[str]) -> list[str]:
+    """RETURNS (list of str): Those of other packages that are not installed."""
+    return [name for name in names if name in MAKERS and splitter_version(name) == "-"]
+
+
 def _ours(lang: str) -> Splitter:
     return _pipeline("sentence_segmenter")
 

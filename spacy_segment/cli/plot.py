@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 import srsly
 import typer
 from spacy.cli._util import app
@@ -17,6 +18,14 @@ from .reporting import in_words, reported
 
 FORMATS = ("png", "svg", "pdf")
 MARKS = "o^svDP*X"
+# Inches of a panel of learning curves.
+PANEL_WIDTH = 4.5
+# Columns of a legend below all panels.
+N_COLUMNS = 5
+# Names of scores of which less is better end so.
+ERRORS = ("_pk", "_wd")
+# Ticks in each power of ten of a logarithmic axis, few enough for their labels: by how many powers it shows.
+TICKS = {1: (1, 1.5, 2, 3, 5, 7), 2: (1, 3), 10: (1,)}
 
 
 @app.command("segment-plot")
@@ -67,7 +76,7 @@ def _pictures(file: Path) -> list[tuple[str, Any, Any]]:
             ("calibration", draw_calibration, data),
             ("lengths", draw_lengths, data),
         ]
-    return [("speed", draw_speed, _speeds(data))]
+    return [("speed", draw_speed, (_unit(data), _speeds(data)))]
 
 
 def draw_thresholds(figure: Any, data: dict[str, Any]) -> None:
@@ -106,37 +115,50 @@ def draw_lengths(figure: Any, data: dict[str, Any]) -> None:
     _label(axes, f"{data['model']}: error by length", f"length in {data['unit']} (from)", "share not found")
 
 
-def draw_speed(figure: Any, data: dict[str, dict[str, tuple[float, float]]]) -> None:
-    """F1 against speed: a panel for every condition, a mark for every system."""
-    panels = figure.subplots(1, len(data), squeeze=False)[0]
-    for axes, (condition, systems) in zip(panels, data.items(), strict=True):
-        for number, (name, (speed, score)) in enumerate(systems.items()):
-            axes.plot(speed, score, MARKS[number % len(MARKS)], markersize=8, alpha=0.8, label=name)
-        axes.set_xscale("log")
+def draw_speed(figure: Any, data: tuple[str, dict[str, dict[str, tuple[float, float]]]]) -> None:
+    """F1 against speed: a panel for every condition, a mark for every system, the same in all of them."""
+    unit, conditions = data
+    names = list(dict.fromkeys(name for systems in conditions.values() for name in systems))
+    panels = figure.subplots(1, len(conditions), squeeze=False, sharex=True, sharey=True)[0]
+    handles = {}
+    for axes, (condition, systems) in zip(panels, conditions.items(), strict=True):
+        for name, (speed, score) in systems.items():
+            number = names.index(name)
+            mark = MARKS[number % len(MARKS)]
+            (handles[name],) = axes.plot(speed, score, mark, color=f"C{number % 10}", markersize=8, alpha=0.8)
         axes.set_ylim(-0.02, 1.05)
-        _label(axes, condition, "units of text per second", "boundary F1", legend=axes is panels[-1])
+        _label(axes, condition, f"{unit} per second", "boundary F1")
+    _scale_speeds(panels[0])
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=N_COLUMNS, fontsize=8)
 
 
 def draw_learning(figure: Any, rows: list[dict[str, Any]]) -> None:
-    """Loss and score over the steps of training."""
-    left, right = figure.subplots(1, 2)
+    """Loss and scores over the steps of training; scores of which less is better in a panel of their own, if there are any."""
     steps = [row["step"] for row in rows]
-    for name in rows[0]["losses"]:
-        left.plot(steps, [row["losses"][name] for row in rows], "o-", label=name)
-    for name in rows[0]["scores"]:
-        right.plot(steps, [row["scores"][name] / 100 for row in rows], "o-", label=name)
-    _label(left, "loss between evaluations", "step", "loss")
-    _label(right, "dev", "step", "score")
+    losses = {name: [row["losses"][name] for row in rows] for name in rows[0]["losses"]}
+    scores = {name: [row["scores"][name] / 100 for row in rows] for name in rows[0]["scores"]}
+    errors = {name: scores.pop(name) for name in list(scores) if name.endswith(ERRORS)}
+    panels = {"loss between evaluations": losses, "dev, more is better": scores, "dev, less is better": errors}
+    panels = {title: curves for title, curves in panels.items() if curves}
+    figure.set_figwidth(PANEL_WIDTH * len(panels))
+    for axes, (title, curves) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+        for name, values in curves.items():
+            axes.plot(steps, values, "o-", label=name)
+        _label(axes, title, "step", "loss" if curves is losses else "score")
+
+
+def _unit(data: Any) -> str:
+    return "sentences" if isinstance(data, dict) else "characters"
 
 
 def _speeds(data: Any) -> dict[str, dict[str, tuple[float, float]]]:
-    """RETURNS (dict): Condition -> system -> (units of text per second, mean F1 over corpora)."""
+    """RETURNS (dict): Condition -> system -> (characters or sentences per second, mean F1 over corpora)."""
     if isinstance(data, dict):
         systems = {name: (row["speed"], row["f"]) for name, row in data["macro"].items() if row["speed"]}
-        return {"topics (sentences/s)": systems}
+        return {"topics": systems}
     groups: dict[str, dict[str, list[dict]]] = defaultdict(lambda: defaultdict(list))
     for row in data:
-        groups[f"{row['condition']} (characters/s)"][row["system"]].append(row)
+        groups[row["condition"]][row["system"]].append(row)
     return {
         condition: {
             name: (
@@ -157,8 +179,22 @@ def _figure(draw: Callable[[Any, Any], None], data: Any) -> Any:
     return figure
 
 
-def _label(axes: Any, title: str, x: str, y: str, *, legend: bool = True) -> None:
+def _scale_speeds(axes: Any) -> None:
+    """Logarithmic, with labels such as "30k" that leave each other room."""
+    from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
+
+    axes.set_xscale("log")
+    low, high = axes.get_xlim()
+    powers = np.log10(high / low)
+    subs = next(ticks for most, ticks in TICKS.items() if powers <= most or most == max(TICKS))
+    axes.xaxis.set(
+        major_locator=LogLocator(subs=subs), minor_locator=NullLocator(), major_formatter=EngFormatter(sep="")
+    )
+
+
+def _label(axes: Any, title: str, x: str, y: str) -> None:
+    """Title and names of axes; a legend below, where it covers no curve."""
     axes.set(title=title, xlabel=x, ylabel=y)
     axes.grid(alpha=0.3)
-    if legend and axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=8)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2)

@@ -46,8 +46,14 @@ def make_segmenters(ours: TopicSegmenter, systems: list[str] | None = None) -> d
     RAISES (ValueError): SEG133 for what is neither.
     """
     if systems is None:
-        systems = [name for name in MAKERS if name not in PACKAGES or find_spec(PACKAGES[name])]
+        missing = missing_segmenters()
+        systems = [name for name in MAKERS if name not in missing]
     return {name: MAKERS[name](ours) if name in MAKERS else _of_pipeline(name) for name in systems}
+
+
+def missing_segmenters() -> list[str]:
+    """RETURNS (list of str): Those of other packages that are not installed."""
+    return [name for name, package in PACKAGES.items() if find_spec(package) is None]
 
 
 def _untrained(ours: TopicSegmenter, model: Callable[[EncoderModel], TopicModel]) -> Segmenter:

@@ -21,10 +21,10 @@ from ..scorers import CORPUS
 from ..topics import TOPICS, find_units, topics_of
 from ..training.topic_readers import TopicCorpus, sentence_starts
 from ..types import Bools1d
-from .benchmark import benchmark_app
+from .benchmark import benchmark_app, say_missing
 from .reporting import reported
 from .segment import load_pipeline
-from .topic_peers import MAKERS, Segmenter, make_segmenters
+from .topic_peers import MAKERS, Segmenter, make_segmenters, missing_segmenters
 
 
 @dataclass
@@ -80,6 +80,8 @@ def topics_cli(
     for name, row in rows.items():
         table.add_row(name, *[f"{row[key]:.3f}" for key in ("pk", "wd", "b", "f")], f"{row['speed']:,.0f}")
     console.print(table)
+    if chosen is None:
+        say_missing(missing_segmenters())
     if splitting and "ours" in rows:
         total = 1 / (1 / splitting + 1 / rows["ours"]["speed"])
         console.print(
