@@ -4,11 +4,14 @@ import re
 import shlex
 
 import pytest
+import srsly
 from spacy.cli._util import app
 from spacy.util import load_config, registry
 from test_configs import has
 from test_project import ROOT
 from typer.main import get_command
+
+from spacy_segment import __version__
 
 PAGES = ["README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
 CONFIGS = sorted(f"configs/{path.name}" for path in (ROOT / "configs").glob("*.cfg"))
@@ -62,3 +65,17 @@ def test_shell_commands_are_found_and_their_faults_too():
     assert [fault for words in commands for fault in faults(words)] == ["segment --bad", "segmet"]
     assert faults(["train", "configs/adapt.cfg", "--paths.train", "x", "--paths.trian", "x"]) == ["train --paths.trian"]
     assert faults(["project", "run", "all", "--vars.gpu", "0", "--vars.gpo", "0"]) == ["project run --vars.gpo"]
+
+
+def test_every_reference_names_its_authors_and_where_it_is():
+    citation = srsly.read_yaml(ROOT / "CITATION.cff")
+    assert citation["version"] == __version__
+    for reference in citation["references"]:
+        assert all({"family-names", "given-names"} == set(author) for author in reference["authors"])
+        assert ("doi" in reference) != ("url" in reference), reference["title"]
+
+
+def test_the_changes_name_the_version():
+    """Either as a section, or as the one that is to be released first."""
+    changes = (ROOT / "CHANGELOG.md").read_text()
+    assert f"## {__version__}\n" in changes or f"the first will be {__version__}." in changes

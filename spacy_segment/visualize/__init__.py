@@ -18,9 +18,9 @@ from ..topics import NO_LABEL, TOPICS
 from .view import FLOOR, Places, View, nearest_threshold, view
 
 HERE = Path(__file__).parent
-# What the sliders of the page can be set to.
 # Where the sliders would rather stand: there is no threshold by default.
 EVEN = 0.5
+# What the sliders of the page can be set to.
 THRESHOLDS = np.arange(round(FLOOR * 100), 96) / 100
 SCRIPTS = ("map.js", "page.js")
 # Bits of the number that tells the page what begins with a run.

@@ -12,29 +12,23 @@ const onceAFrame = (task) => {
 };
 
 // ends: characters before each run; height(i): probability of a topic at a run, in permille; topics(): those there are now,
-// as { element, first, end, hue, link }. Hidden where the texts have no topics.
+// as { element, first, end, link }. Hidden where the texts have no topics.
 function makeMap(ends, height, topics) {
   const map = $("map"), [bands, curve, view] = map.children;
   const n = ends.length - 1, total = Math.max(1, ends[n]);
 
-  function draw() {
-    const shapes = topics().map(({ first, end: last, hue }) => {
-      const band = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-      const y = 1000 * ends[first] / total, height = 1000 * ends[last] / total - y;
-      for (const [name, value] of Object.entries({ x: 0, width: 100, y, height })) {
-        band.setAttribute(name, value);
-      }
-      band.style.setProperty("--hue", hue);
-      return band;
-    });
-    bands.replaceChildren(...shapes);
-    const peaks = new Array(250).fill(0);
-    for (let i = 0; i < n; i++) {
-      const row = Math.min(249, Math.floor(250 * ends[i] / total));
-      peaks[row] = Math.max(peaks[row], height(i));
-    }
-    curve.setAttribute("d", "M100 0" + peaks.map((p, i) => `H${100 - p / 10}V${4 * i + 4}`).join("") + "H100Z");
-    moved();
+  const peaks = new Array(250).fill(0);
+  for (let i = 0; i < n; i++) {
+    const row = Math.min(249, Math.floor(250 * ends[i] / total));
+    peaks[row] = Math.max(peaks[row], height(i));
+  }
+  curve.setAttribute("d", "M100 0" + peaks.map((p, i) => `H${100 - p / 10}V${4 * i + 4}`).join("") + "H100Z");
+
+  function band(first, last) { // of a topic
+    const shape = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+    const y = 1000 * ends[first] / total, height = 1000 * ends[last] / total - y;
+    for (const [name, value] of Object.entries({ x: 0, width: 100, y, height })) shape.setAttribute(name, value);
+    return shape;
   }
 
   const header = document.querySelector("header");
@@ -95,5 +89,5 @@ function makeMap(ends, height, topics) {
   addEventListener("scroll", moved, { passive: true });
   addEventListener("resize", moved);
 
-  return { draw, moved, sectionAt, top: edge };
+  return { band, bands, moved, sectionAt, top: edge };
 }

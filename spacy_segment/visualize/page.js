@@ -58,15 +58,22 @@
         wanted.push(old.get(`${first}-${i}`) ?? build(first, i));
         first = i;
       }
-      const keep = new Set(wanted.map((section) => section.element));
-      for (const child of [...text.element.children]) if (!keep.has(child)) child.remove();
-      let next = text.element.firstElementChild;
-      for (const section of wanted) {
-        if (section.element === next) next = next.nextElementSibling;
-        else text.element.insertBefore(section.element, next);
-        sections.push(section);
-      }
+      place(text.element, wanted.map((section) => section.element));
+      sections.push(...wanted);
     }
+  }
+
+  function place(parent, wanted) { // like replaceChildren, but what stays is not touched
+    const keep = new Set(wanted);
+    for (const child of [...parent.children]) if (!keep.has(child)) child.remove();
+    let next = parent.firstElementChild;
+    for (const child of wanted) {
+      if (child === next) next = next.nextElementSibling; else parent.insertBefore(child, next);
+    }
+  }
+
+  function write(element, text) { // what reads the same is not laid out again
+    if (element.textContent !== text) element.textContent = text;
   }
 
   function build(first, end) {
@@ -76,16 +83,20 @@
     element.style.setProperty("--lines", lines(first, end));
     for (let from = first, i = first + 1; i <= end; i++) {
       if (i < end && !(data.flags[i] & BLOCK)) continue;
-      const block = document.createElement("p");
-      block.style.setProperty("--lines", lines(from, i));
-      if (data.parts[from]) block.dataset.part = data.parts[from];
-      block.append(...runs.slice(from, i));
-      block.dir = "auto";
+      let block = runs[from].parentElement;
+      if (block.localName !== "p" || block.firstElementChild !== runs[from] || block.lastElementChild !== runs[i - 1]) {
+        block = document.createElement("p");
+        block.style.setProperty("--lines", lines(from, i));
+        if (data.parts[from]) block.dataset.part = data.parts[from];
+        block.append(...runs.slice(from, i));
+        block.dir = "auto";
+      }
       element.append(block);
       from = i;
     }
     const [title, lead, note] = element.firstElementChild.children;
-    return { element, first, end, title, lead, note };
+    const section = { element, first, end, title, lead, note };
+    return data.hasTopics ? Object.assign(section, entry(section)) : section;
   }
 
   // Names, numbers, contents ----------------------------------------------------------------------------------------
@@ -104,29 +115,36 @@
     return [...text.trim().replace(/\s+/g, " ")].slice(0, 80).join("");
   }
 
+  function entry({ element, first, end, lead }) { // of a section, in the contents
+    lead.textContent = leadOf(first, end);
+    const item = document.createElement("li"), link = document.createElement("a");
+    link.href = `#${element.id}`;
+    link.style.setProperty("--share", (ends[end] - ends[first]) / total);
+    for (const [tag, textContent] of [["b", ""], ["span", lead.textContent]]) {
+      link.append(Object.assign(document.createElement(tag), { dir: "auto", textContent }));
+    }
+    item.append(link);
+    return { item, link, label: labelOf(first, end), band: map.band(first, end) };
+  }
+
   function name() {
     if (!data.hasTopics) return;
     const items = sections.flatMap((section, number) => {
-      const { element, first, end } = section;
-      const label = labelOf(first, end);
-      const hue = section.hue = HUES[(label < 0 ? number : label) % HUES.length];
-      section.title.textContent = label < 0 ? `Topic ${number + 1}` : data.labels[label];
-      section.lead.textContent ||= leadOf(first, end);
-      element.style.setProperty("--hue", hue);
-      const item = document.createElement("li"), link = section.link = document.createElement("a");
-      link.href = `#${element.id}`;
-      link.style.cssText = `--hue:${hue};--share:${(ends[end] - ends[first]) / total}`;
-      for (const [tag, { textContent }] of [["b", section.title], ["span", section.lead]]) {
-        link.append(Object.assign(document.createElement(tag), { dir: "auto", textContent }));
+      const { element, first, item, link, label, band } = section;
+      const hue = HUES[(label < 0 ? number : label) % HUES.length];
+      if (section.hue !== hue) for (const { style } of [element, link, band]) style.setProperty("--hue", hue);
+      section.hue = hue;
+      for (const shown of [section.title, link.firstElementChild]) {
+        write(shown, label < 0 ? `Topic ${number + 1}` : data.labels[label]);
       }
-      item.append(link);
       const heading = texts.length > 1 && data.flags[first] & TEXT && element.closest("article").querySelector("h2");
       if (!heading || element.contains(heading)) return [item];
       const title = document.createElement("li");
       return [Object.assign(title, { className: "title", dir: "auto", textContent: heading.textContent }), item];
     });
-    $("contents").firstElementChild.replaceChildren(...items);
-    map.draw();
+    place($("contents").firstElementChild, items);
+    place(map.bands, sections.map((section) => section.band));
+    map.moved();
   }
 
   function tally() {
@@ -137,7 +155,7 @@
       all += sents;
       if (!note) continue;
       const p = data.flags[first] & TEXT ? "" : percent(data.topics[first]);
-      note.textContent = [p && `boundary ${p}`, data.hasSents && count(sents, "sentence")].filter(Boolean).join(" · ");
+      write(note, [p && `boundary ${p}`, data.hasSents && count(sents, "sentence")].filter(Boolean).join(" · "));
     }
     const facts = [count(ends[n], "character")];
     if (data.hasSents) facts.unshift(count(all, "sentence"));
