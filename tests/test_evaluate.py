@@ -137,8 +137,8 @@ def boxes(figure, artists):
 def test_plot_of_speed_has_labels_that_can_be_read(fastest):
     pytest.importorskip("matplotlib")
     systems = {"ours": (19_000.0, 0.9), "other": (float(fastest), 0.8)}
-    figure = plot._figure()
-    plot.draw_speed(figure, ("characters", {"clean": systems, "flat": systems, "corrupted": systems}))
+    speeds = {"clean": systems, "flat": systems, "corrupted": systems}
+    figure = plot._figure(plot.draw_speed, ("characters", speeds))
     assert {axes.get_xlabel() for axes in figure.axes} == {"characters per second"}
     assert [axes.get_title() for axes in figure.axes] == ["clean", "flat", "corrupted"]
     axes = figure.axes[0]
@@ -154,8 +154,7 @@ def test_plot_of_learning_keeps_scores_and_errors_apart_and_legends_off_the_curv
     pytest.importorskip("matplotlib")
     names = ["topics_macro_score", "topics_pk_inverse", "topics_macro_f", "sents_f", "topics_macro_pk", "topics_wd"]
     rows = [{"step": i, "losses": {"a": 1.0}, "scores": dict.fromkeys(names, 50.0)} for i in range(3)]
-    figure = plot._figure()
-    plot.draw_learning(figure, rows)
+    figure = plot._figure(plot.draw_learning, rows)
     labels = {axes.get_title(): axes.get_legend_handles_labels()[1] for axes in figure.axes}
     assert labels["dev, more is better"] == names[:4]
     assert labels["dev, less is better"] == names[4:]

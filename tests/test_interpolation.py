@@ -22,6 +22,8 @@ def test_the_saved_weights_lie_between_and_training_keeps_its_own():
         nlp.update(make_examples(nlp), sgd=optimizer)
     learned = weights(nlp)
     saved = weights(save_between("sentences", 0.25)(nlp))
+    assert start.pop("rescoring").numel()  # fitted to the weights of before
+    assert "rescoring" not in {*learned, *saved}
     moved = [name for name in start if not torch.equal(start[name], learned[name])]
     assert "head.W" in moved
     for name in start:

@@ -24,12 +24,14 @@ def save_between(
     """
     check_strength(strength)
     start, _ = serialize.read(pretrained_path(pretrained).read_bytes())
+    start.pop("rescoring", None)  # fitted to these weights alone
 
     def save(nlp: Language) -> Language:
         """What is saved in the place of a pipeline in training."""
         saved = copy_pipeline(nlp)
         model = saved.get_pipe(component).model
         learned, meta = weights_of(model)
+        learned.pop("rescoring", None)
         serialize.check_fit(learned, start)
         restore_weights(model, {name: start[name].lerp(learned[name], strength) for name in learned}, meta)
         return saved
