@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 
 from .text import AFTER_FINAL, FINAL_MARKS, code_points, ends_with_mark, is_kind, newlines_before
-from .types import Boundaries, Floats1d, Floats2d, Ints1d
+from .types import Bools1d, Boundaries, Floats1d, Floats2d, Ints1d
 
 # Places to either side that are looked at.
 REACH = 256
@@ -34,17 +34,18 @@ FINAL, AFTER = code_points("".join(FINAL_MARKS)), code_points(AFTER_FINAL)
 BLOCK, MARGIN = 16384, 16
 
 
-def rescore(text: str, boundaries: Boundaries, weights: Floats1d) -> Boundaries:
+def rescore(text: str, boundaries: Boundaries, weights: Floats1d, *, see_newlines: bool = True) -> Boundaries:
     """What the network makes of the log-odds of a text.
 
     weights (Floats1d): (SIZE,) of the network, or none, which leaves everything as it is.
+    see_newlines (bool): Tell newlines and spaces apart.
     RETURNS (Boundaries): The same places.
     """
     if not len(weights):
         return boundaries
     layers = list(unpack(weights))
     logits = boundaries.logits.copy()
-    for places, features in examine(text, boundaries):
+    for places, features in examine(text, boundaries, see_newlines=see_newlines):
         logits[places] += change(features, layers)
     return replace(boundaries, logits=logits)
 
@@ -67,7 +68,7 @@ def unpack(weights: Floats1d) -> Iterator[tuple[Floats2d, Floats1d]]:
         start = end
 
 
-def examine(text: str, boundaries: Boundaries) -> Iterator[tuple[Ints1d, Floats2d]]:
+def examine(text: str, boundaries: Boundaries, *, see_newlines: bool = True) -> Iterator[tuple[Ints1d, Floats2d]]:
     """Find the likely places and describe them, block by block, which bounds the memory it takes.
 
     YIELDS (tuple): Indices of the places, (n,), and their features, (n, WIDTHS[0]).
@@ -79,16 +80,19 @@ def examine(text: str, boundaries: Boundaries) -> Iterator[tuple[Ints1d, Floats2
         start = int(offsets[first - 1]) if first else 0
         stop = int(offsets[last]) if last < len(offsets) else len(text)
         likely = begin - first + np.flatnonzero(logits[begin : begin + BLOCK] > FLOOR)
-        described = _describe(text[start:stop], offsets[first:last] - start, logits[first:last], likely)
+        here = offsets[first:last] - start
+        after_line = newlines_before(text[start:stop], here) > 0 if see_newlines else np.zeros(len(here), dtype=bool)
+        described = _describe(code_points(text[start:stop]), here, logits[first:last], after_line, likely)
         yield first + likely, np.column_stack([described, np.full(len(likely), is_marked)]).astype(np.float32)
 
 
-def _describe(text: str, offsets: Ints1d, logits: Floats1d, likely: Ints1d) -> Floats2d:
-    """All features but the last one of the likely places among those of a part of a text."""
+def _describe(points: Ints1d, offsets: Ints1d, logits: Floats1d, after_line: Bools1d, likely: Ints1d) -> Floats2d:
+    """All features but the last one of the likely places among those of a part of a text.
+
+    points (Ints1d): Its code points. after_line (Bools1d): Whether a newline stands before each place.
+    """
     probs = np.exp(-np.logaddexp(0, -logits.astype(np.float64)))
-    points = code_points(text)
     after_mark = np.isin(_last(points, offsets, ~np.isin(points, AFTER)), FINAL)
-    after_line = newlines_before(text, offsets) > 0
     before = _last(points, offsets, ~is_kind(points, "space"))[likely]
     is_upper = is_kind(points[offsets], "upper")
     first, last = np.maximum(likely - REACH, 0), np.minimum(likely + REACH + 1, len(offsets))

@@ -17,6 +17,7 @@ from spacy_segment.models.sat import load_weights, restore_weights, weights_of, 
 from spacy_segment.rescoring import FLOOR, LOWEST, NO_RESCORING, REACH, SIZE, WIDTHS, change, examine, rescore, unpack
 from spacy_segment.scorers import CORPUS
 from spacy_segment.training import rescoring as fitting
+from spacy_segment.training.adapter_callbacks import new_adapter
 from spacy_segment.training.calibration import calibrate
 from spacy_segment.training.rescoring import fit_rescoring
 from spacy_segment.types import Boundaries
@@ -96,6 +97,16 @@ def test_without_weights_everything_stays():
     assert not len(rescore("", empty, WEIGHTS).logits)
 
 
+def test_newlines_are_spaces_where_they_are_not_to_be_seen():
+    text = "one two.\nThree\n\nfour five\nsix. "
+    boundaries = words_of(text)
+    flat = rescore(text.replace("\n", " "), boundaries, WEIGHTS).logits
+    assert (rescore(text, boundaries, WEIGHTS, see_newlines=False).logits == flat).all()
+    assert (rescore(text, boundaries, WEIGHTS).logits != flat).any()
+    nlp = with_weights(newlines="ignore")
+    assert (logits_of(nlp, text) == logits_of(nlp, text.replace("\n", " "))).all()
+
+
 def test_the_network_is_two_hidden_layers():
     layers = list(unpack(WEIGHTS))
     assert [W.shape for W, _ in layers] == [(n_out, n_in) for n_in, n_out in pairwise(WIDTHS)]
@@ -157,8 +168,8 @@ def test_nothing_to_learn_from_is_no_error():
     assert not len(nlp.get_pipe("sentence_segmenter").model.get_param("rescoring"))
 
 
-def with_weights():
-    nlp = make_tiny()
+def with_weights(**settings):
+    nlp = make_tiny(**settings)
     nlp.get_pipe("sentence_segmenter").model.set_param("rescoring", WEIGHTS)
     return nlp
 
@@ -205,6 +216,14 @@ def test_training_and_calibration_take_it_away():
     nlp = with_weights()
     calibrate(nlp, make_examples(nlp))
     assert not len(nlp.get_pipe("sentence_segmenter").model.get_param("rescoring"))
+
+
+def test_training_an_adapter_leaves_it_as_it_is():
+    pytest.importorskip("peft")
+    nlp = with_weights()
+    new_adapter(rank=2, alpha=4.0)(nlp)
+    nlp.update(make_examples(nlp))
+    assert len(nlp.get_pipe("sentence_segmenter").model.get_param("rescoring")) == SIZE
 
 
 def test_the_embedded_model_takes_a_second_look():
