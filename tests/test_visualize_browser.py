@@ -347,8 +347,8 @@ def test_a_megabyte_stays_quick(browser):
     times["scroll"] = max(cpu(lambda: browser.run("scrollBy({top: 400, behavior: 'instant'})")) for _ in range(5))
     assert browser.run("return document.querySelectorAll('*').length") < 5 * n
     assert times["load"] < 5, times
-    assert times["topics"] < 0.6, times
-    assert max(times["sentences"], times["scroll"]) < 0.2, times
+    assert times["topics"] < 0.8, times
+    assert max(times["sentences"], times["scroll"]) < 0.3, times
 
 
 def test_screenshots(browser, doc):

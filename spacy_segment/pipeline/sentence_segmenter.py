@@ -185,14 +185,14 @@ class SentenceSegmenter(Segmenter):
         """What the model says of some Docs, at the second look if it has learned to take one."""
         pieces = self.model.predict(docs)
         weights = self.model.ops.to_numpy(self.model.get_param("rescoring")) if self._rescores else NO_RESCORING
-        see_newlines = self._sees_newlines
         return [
-            rescore(text_of(doc), boundaries_of(p), weights, see_newlines=see_newlines)
+            rescore(text_of(doc), boundaries_of(p), weights, see_newlines=self.sees_newlines)
             for doc, p in zip(docs, pieces, strict=True)
         ]
 
     @property
-    def _sees_newlines(self) -> bool:
+    def sees_newlines(self) -> bool:
+        """Whether newlines are more than spaces to the model."""
         return self.cfg["newlines"] in ("model", "hard")
 
     @property
@@ -227,7 +227,7 @@ class SentenceSegmenter(Segmenter):
     def _tell_model(self) -> None:
         for node in self.model.walk():
             if "see_newlines" in node.attrs:
-                node.attrs["see_newlines"] = self._sees_newlines
+                node.attrs["see_newlines"] = self.sees_newlines
 
     def update(
         self, examples: Iterable[Example], *, drop: float = 0.0, sgd: Any = None, losses: dict | None = None

@@ -67,7 +67,9 @@ def fit_rescoring(
         weights = _fit([sample for sample in samples if fold_of[sample.group[1]] != fold], seed)
         for i, sample in enumerate(samples):
             if fold_of[sample.group[1]] == fold:
-                rescored[i] = rescore(sample.reference.text, sample.boundaries, weights)
+                rescored[i] = rescore(
+                    sample.reference.text, sample.boundaries, weights, see_newlines=pipe.sees_newlines
+                )
     scores = []
     for i in range(len(sets)):
         members = [n for n, sample in enumerate(samples) if sample.group[0] == i]
@@ -84,7 +86,7 @@ def _observe(nlp: Language, pipe: Any, number: int, examples: Iterable[Example])
     found = pipe.predict([nlp.make_doc(reference.text) for reference in references])
     for reference, boundaries in zip(references, found, strict=True):
         group = (number, reference.user_data.get(CORPUS, ""), reference.user_data.get(CONDITION, ""))
-        described = list(examine(reference.text, boundaries))
+        described = list(examine(reference.text, boundaries, see_newlines=pipe.sees_newlines))
         features = np.concatenate([np.zeros((0, WIDTHS[0]), dtype=np.float32), *(rows for _, rows in described)])
         places = np.concatenate([np.zeros(0, dtype=np.int64), *(found for found, _ in described)])
         is_start = np.isin(boundaries.offsets[places], sent_start_offsets(reference))
