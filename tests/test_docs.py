@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from itertools import pairwise
 
 import pytest
 import srsly
@@ -44,6 +45,7 @@ def faults(words):
     given = [word for word in words if re.fullmatch(r"--?[a-z][\w.-]*", word)]
     config = next((load_config(ROOT / word, interpolate=False) for word in words if word in CONFIGS), {})
     wrong = [word for word in given if not (word in known or has(config, word[2:]) or is_var(word))]
+    wrong += [value for word, value in pairwise(words) if word.startswith("--vars.") and value.startswith("--")]
     return [f"{' '.join(name)} {word}" for word in wrong]
 
 
@@ -65,6 +67,8 @@ def test_shell_commands_are_found_and_their_faults_too():
     assert [fault for words in commands for fault in faults(words)] == ["segment --bad", "segmet"]
     assert faults(["train", "configs/adapt.cfg", "--paths.train", "x", "--paths.trian", "x"]) == ["train --paths.trian"]
     assert faults(["project", "run", "all", "--vars.gpu", "0", "--vars.gpo", "0"]) == ["project run --vars.gpo"]
+    assert faults(["project", "run", "all", "--vars.topics_options", " --a b"]) == []
+    assert faults(["project", "run", "all", "--vars.topics_options", "--a b"]) == ["project run --a b"]
 
 
 def test_every_reference_names_its_authors_and_where_it_is():
