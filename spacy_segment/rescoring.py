@@ -9,7 +9,7 @@ This is stacked generalisation: Wolpert (1992), Stacked generalization.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -30,24 +30,29 @@ SIZE = sum((n_in + 1) * n_out for n_in, n_out in pairwise(WIDTHS))
 # Weights of a model that takes no second look.
 NO_RESCORING = np.zeros(0, dtype=np.float32)
 FINAL, AFTER = code_points("".join(FINAL_MARKS)), code_points(AFTER_FINAL)
+# Between texts: what is no space and no mark.
+SEPARATOR = "\0"
 # Places examined at once, and how far before them a text is read to see what stands before a place.
 BLOCK, MARGIN = 16384, 16
 
 
-def rescore(text: str, boundaries: Boundaries, weights: Floats1d, *, see_newlines: bool = True) -> Boundaries:
-    """What the network makes of the log-odds of a text.
+def rescore(
+    texts: list[str], found: list[Boundaries], weights: Floats1d, *, see_newlines: bool = True
+) -> list[Boundaries]:
+    """What the network makes of the log-odds of some texts, all in one run: short ones cost little more than their share.
 
     weights (Floats1d): (SIZE,) of the network, or none, which leaves everything as it is.
     see_newlines (bool): Tell newlines and spaces apart.
-    RETURNS (Boundaries): The same places.
+    RETURNS (list of Boundaries): The same places.
     """
     if not len(weights):
-        return boundaries
+        return found
     layers = list(unpack(weights))
-    logits = boundaries.logits.copy()
-    for places, features in examine(text, boundaries, see_newlines=see_newlines):
+    logits = np.concatenate([np.zeros(0, dtype=np.float32), *(boundaries.logits for boundaries in found)])
+    for places, features in examine(texts, found, see_newlines=see_newlines):
         logits[places] += change(features, layers)
-    return replace(boundaries, logits=logits)
+    parts = np.split(logits, np.cumsum([len(boundaries.logits) for boundaries in found], dtype=np.int64))
+    return [replace(boundaries, logits=part) for boundaries, part in zip(found, parts, strict=False)]
 
 
 def change(features: Floats2d, layers: list[tuple[Floats2d, Floats1d]]) -> Floats1d:
@@ -68,48 +73,95 @@ def unpack(weights: Floats1d) -> Iterator[tuple[Floats2d, Floats1d]]:
         start = end
 
 
-def examine(text: str, boundaries: Boundaries, *, see_newlines: bool = True) -> Iterator[tuple[Ints1d, Floats2d]]:
+def examine(
+    texts: list[str], found: list[Boundaries], *, see_newlines: bool = True
+) -> Iterator[tuple[Ints1d, Floats2d]]:
     """Find the likely places and describe them, block by block, which bounds the memory it takes.
 
-    YIELDS (tuple): Indices of the places, (n,), and their features, (n, WIDTHS[0]).
+    YIELDS (tuple): Indices of the places among those of all texts, (n,), and their features, (n, WIDTHS[0]).
     """
-    offsets, logits = boundaries.offsets, boundaries.logits
-    is_marked = ends_with_mark(text)
-    for begin in range(0, len(offsets), BLOCK):
-        first, last = max(begin - REACH - MARGIN, 0), min(begin + BLOCK + REACH, len(offsets))
-        start = int(offsets[first - 1]) if first else 0
-        stop = int(offsets[last]) if last < len(offsets) else len(text)
-        likely = begin - first + np.flatnonzero(logits[begin : begin + BLOCK] > FLOOR)
-        here = offsets[first:last] - start
-        after_line = newlines_before(text[start:stop], here) > 0 if see_newlines else np.zeros(len(here), dtype=bool)
-        described = _describe(code_points(text[start:stop]), here, logits[first:last], after_line, likely)
-        yield first + likely, np.column_stack([described, np.full(len(likely), is_marked)]).astype(np.float32)
+    places = _join(texts, found)
+    for begin in range(0, len(places.offsets), BLOCK):
+        first, last = max(begin - REACH - MARGIN, 0), min(begin + BLOCK + REACH, len(places.offsets))
+        likely = begin + np.flatnonzero(places.logits[begin : begin + BLOCK] > FLOOR)
+        features = _describe(places.part(first, last), likely - first, see_newlines)
+        yield likely, np.column_stack([features, places.is_marked[likely]]).astype(np.float32)
 
 
-def _describe(points: Ints1d, offsets: Ints1d, logits: Floats1d, after_line: Bools1d, likely: Ints1d) -> Floats2d:
-    """All features but the last one of the likely places among those of a part of a text.
+@dataclass(frozen=True)
+class Places:
+    """The places of some texts, which stand behind each other.
 
-    points (Ints1d): Its code points. after_line (Bools1d): Whether a newline stands before each place.
+    text (str): The texts, SEPARATOR between them. offsets (Ints1d), logits (Floats1d): (n,) as of `Boundaries`.
+    first, last (Ints1d): (n,) indices of the first place of the text that each is in, and of that behind the last one.
+    is_marked (Bools1d): (n,) whether the text ends with a final mark.
     """
+
+    text: str
+    offsets: Ints1d
+    logits: Floats1d
+    first: Ints1d
+    last: Ints1d
+    is_marked: Bools1d
+
+    def part(self, begin: int, end: int) -> "Places":
+        """RETURNS (Places): Those from `begin` to `end`, with the text from the place before them on."""
+        start = int(self.offsets[begin - 1]) if begin else 0
+        stop = int(self.offsets[end]) if end < len(self.offsets) else len(self.text)
+        rows = slice(begin, end)
+        return Places(
+            self.text[start:stop],
+            self.offsets[rows] - start,
+            self.logits[rows],
+            np.maximum(self.first[rows] - begin, 0),
+            np.minimum(self.last[rows], end) - begin,
+            self.is_marked[rows],
+        )
+
+
+def _join(texts: list[str], found: list[Boundaries]) -> Places:
+    counts = np.asarray([len(boundaries.offsets) for boundaries in found], dtype=np.int64)
+    starts = np.cumsum([0, *(len(text) + 1 for text in texts)], dtype=np.int64)[:-1]
+    last = np.cumsum(counts)
+    return Places(
+        SEPARATOR.join(texts),
+        np.concatenate([np.zeros(0, dtype=np.int64), *(boundaries.offsets for boundaries in found)])
+        + np.repeat(starts, counts),
+        np.concatenate([np.zeros(0, dtype=np.float32), *(boundaries.logits for boundaries in found)]),
+        np.repeat(last - counts, counts),
+        np.repeat(last, counts),
+        np.repeat(np.asarray([ends_with_mark(text) for text in texts], dtype=bool), counts),
+    )
+
+
+def _describe(places: Places, likely: Ints1d, see_newlines: bool) -> Floats2d:
+    """All features but the last one of the likely places."""
+    text, offsets, logits = places.text, places.offsets, places.logits
     probs = np.exp(-np.logaddexp(0, -logits.astype(np.float64)))
+    points = code_points(text)
     after_mark = np.isin(_last(points, offsets, ~np.isin(points, AFTER)), FINAL)
+    after_line = newlines_before(text, offsets) > 0 if see_newlines else np.zeros(len(offsets), dtype=bool)
     before = _last(points, offsets, ~is_kind(points, "space"))[likely]
     is_upper = is_kind(points[offsets], "upper")
-    first, last = np.maximum(likely - REACH, 0), np.minimum(likely + REACH + 1, len(offsets))
+    begin, end = places.first[likely], places.last[likely]
+    first, last = np.maximum(likely - REACH, begin), np.minimum(likely + REACH + 1, end)
 
     def near(amounts: np.ndarray) -> Floats1d:
         total = np.concatenate([[0.0], np.cumsum(amounts, dtype=np.float64)])
         return total[last] - total[first]
 
+    def neighbour(shift: int) -> Floats1d:
+        at = likely + shift
+        return np.where((at >= begin) & (at < end), np.maximum(logits[np.clip(at, 0, len(logits) - 1)], LOWEST), LOWEST)
+
     n_near, n_marks = (last - first).astype(np.float64), near(after_mark)
     at_marks = near(np.where(after_mark, probs, 0))
     at_lines = near(np.where(after_line & ~after_mark, probs, 0))
     elsewhere = near(np.where(after_line | after_mark, 0, probs))
-    neighbours = np.maximum(np.pad(logits, 2, constant_values=LOWEST), LOWEST)
     return np.column_stack(
         [
             logits[likely],
-            *(neighbours[likely + shift] for shift in (0, 1, 3, 4)),
+            *map(neighbour, (-2, -1, 1, 2)),
             after_mark[likely],
             after_line[likely],
             is_kind(before, "letter"),
@@ -124,7 +176,7 @@ def _describe(points: Ints1d, offsets: Ints1d, logits: Floats1d, after_line: Boo
             near(is_upper) / n_near,
             at_marks / np.maximum(n_marks, 1),
             (at_marks + at_lines + elsewhere) / n_near,
-            *np.log1p(_distances(probs > 0.5, likely)),
+            *np.log1p(_distances(probs > 0.5, likely, begin, end)),
         ]
     )
 
@@ -135,11 +187,15 @@ def _last(points: Ints1d, offsets: Ints1d, counts: np.ndarray) -> Ints1d:
     return np.where(last >= 0, points[last], 0)
 
 
-def _distances(is_boundary: np.ndarray, likely: Ints1d) -> tuple[Ints1d, Ints1d]:
-    """Places from each likely one to the boundary before it and to the one after it, `REACH` if that is farther."""
+def _distances(is_boundary: np.ndarray, likely: Ints1d, begin: Ints1d, end: Ints1d) -> tuple[Ints1d, Ints1d]:
+    """Places from each likely one to the boundary before it and to the one after it, `REACH` if that is farther, or in another
+    text: before `begin`, not before `end`.
+    """
     numbers = np.arange(len(is_boundary))
     last = np.maximum.accumulate(np.where(is_boundary, numbers, -REACH))
     following = np.minimum.accumulate(np.where(is_boundary, numbers, len(numbers) + REACH)[::-1])[::-1]
-    before = likely - np.append(-REACH, last)[likely]
-    after = np.append(following, len(numbers) + REACH)[likely + 1] - likely
-    return np.minimum(before, REACH), np.minimum(after, REACH)
+    before, after = np.append(-REACH, last)[likely], np.append(following, len(numbers) + REACH)[likely + 1]
+    return (
+        np.where(before < begin, REACH, np.minimum(likely - before, REACH)),
+        np.where(after >= end, REACH, np.minimum(after - likely, REACH)),
+    )

@@ -38,16 +38,16 @@ def words_of(text, seed=0):
     return Boundaries(offsets, np.random.default_rng(seed).normal(-3, 4, len(offsets)).astype(np.float32))
 
 
-def features_of(text, boundaries):
-    rows = [np.column_stack(found) for found in examine(text, boundaries)]
-    return np.concatenate(rows)
+def rescored(text, boundaries, **settings):
+    (found,) = rescore([text], [boundaries], WEIGHTS, **settings)
+    return found
 
 
 def test_what_is_seen_of_a_place():
     text = 'He said: "Go!" She went,\nthen Came back.'
     offsets = np.asarray([text.index(word) for word in ("said", "She", "went", "then", "Came")])
     logits = np.asarray([-2.0, 3.0, -20.0, 0.0, -1.0], dtype=np.float32)
-    (places, features), *others = examine(text, Boundaries(offsets, logits))
+    (places, features), *others = examine([text], [Boundaries(offsets, logits)])
     assert not others
     assert places.tolist() == [0, 1, 3, 4]  # "went" is below the floor
     assert features.shape == (4, WIDTHS[0])
@@ -77,13 +77,13 @@ def test_what_is_seen_of_a_place():
 def test_blocks_do_not_show(seed, words):
     text = " ".join(words)
     boundaries = words_of(text, seed)
-    whole = rescore(text, boundaries, WEIGHTS)
+    whole = rescored(text, boundaries)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rescoring, "BLOCK", 7)
         patch.setattr(rescoring, "REACH", 5)
-        small = rescore(text, boundaries, WEIGHTS)
+        small = rescored(text, boundaries)
         patch.setattr(rescoring, "BLOCK", 1000)
-        np.testing.assert_allclose(small.logits, rescore(text, boundaries, WEIGHTS).logits, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(small.logits, rescored(text, boundaries).logits, rtol=1e-5, atol=1e-5)
     assert (whole.offsets == boundaries.offsets).all()
     unlikely = boundaries.logits <= FLOOR
     assert (whole.logits[unlikely] == boundaries.logits[unlikely]).all()
@@ -92,17 +92,30 @@ def test_blocks_do_not_show(seed, words):
 
 def test_without_weights_everything_stays():
     boundaries = words_of("one two three")
-    assert rescore("one two three", boundaries, NO_RESCORING) is boundaries
+    assert rescore(["one two three"], [boundaries], NO_RESCORING) == [boundaries]
+    assert rescore(["one two three"], [boundaries], NO_RESCORING)[0] is boundaries
     empty = Boundaries(np.zeros(0, dtype=int), np.zeros(0, dtype=np.float32))
-    assert not len(rescore("", empty, WEIGHTS).logits)
+    assert not len(rescored("", empty).logits)
+    assert rescore([], [], WEIGHTS) == []
+
+
+@given(st.lists(st.lists(st.sampled_from(["ab", "Cd", "e.", "f,", '"G."', "h\n", "。", '"']), max_size=9), max_size=9))
+def test_texts_do_not_know_of_each_other(texts):
+    texts = [" ".join(words) for words in texts]
+    found = [words_of(text, i) for i, text in enumerate(texts)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rescoring, "BLOCK", 7)
+        together = rescore(texts, found, WEIGHTS)
+    for text, boundaries, got in zip(texts, found, together, strict=True):
+        np.testing.assert_allclose(got.logits, rescored(text, boundaries).logits, rtol=1e-5, atol=1e-5)
 
 
 def test_newlines_are_spaces_where_they_are_not_to_be_seen():
     text = "one two.\nThree\n\nfour five\nsix. "
     boundaries = words_of(text)
-    flat = rescore(text.replace("\n", " "), boundaries, WEIGHTS).logits
-    assert (rescore(text, boundaries, WEIGHTS, see_newlines=False).logits == flat).all()
-    assert (rescore(text, boundaries, WEIGHTS).logits != flat).any()
+    flat = rescored(text.replace("\n", " "), boundaries).logits
+    assert (rescored(text, boundaries, see_newlines=False).logits == flat).all()
+    assert (rescored(text, boundaries).logits != flat).any()
     nlp = with_weights(newlines="ignore")
     assert (logits_of(nlp, text) == logits_of(nlp, text.replace("\n", " "))).all()
 

@@ -69,6 +69,10 @@ class Curves:
         }
 
 
+# Corpus -> figures, and the curves over all corpora.
+Measured = tuple[dict[str, dict[str, Any]], Curves]
+
+
 @evaluate_app.command("sentences")
 def sentences_cli(
     data: list[str] = typer.Argument(..., help="Gold files, folders or patterns (JSONL, CoNLL-U, text, DocBin)"),
@@ -110,18 +114,15 @@ def evaluate_sentences(nlp: Language, data: list[str], limit: int) -> dict[str, 
     """
     pipe = find_pipe(nlp, SentenceSegmenter)
     nlp("Warm up.")
-    rows, curves = [], {}
-    for condition in CONDITIONS:
-        examples = SentenceCorpus(data, conditions([condition]), limit_chars=limit)(nlp)
-        results, curves[condition] = _measure_sentences(nlp, pipe, examples)
-        rows += [{"corpus": name, "condition": condition, **r.as_json()} for name, r in sorted(results.items())]
-    return _findings("sentence_segmenter", pipe, rows, curves, SENTENCE_FIGURES, "characters")
+    measured = {
+        condition: _measure_sentences(nlp, pipe, SentenceCorpus(data, conditions([condition]), limit_chars=limit)(nlp))
+        for condition in CONDITIONS
+    }
+    return _findings("sentence_segmenter", pipe, measured, SENTENCE_FIGURES, "characters")
 
 
-def _measure_sentences(
-    nlp: Language, pipe: SentenceSegmenter, examples: Iterable[Example]
-) -> tuple[dict[str, Result], Curves]:
-    """RETURNS (tuple): What was found in every corpus, and the curves over all."""
+def _measure_sentences(nlp: Language, pipe: SentenceSegmenter, examples: Iterable[Example]) -> Measured:
+    """RETURNS (tuple): Figures of every corpus, and the curves over all."""
     results: dict[str, Result] = defaultdict(Result)
     curves = Curves()
     for batch in minibatch(examples, BATCH):
@@ -143,34 +144,23 @@ def _measure_sentences(
             curves.histogram.add(probs, np.isin(candidate.offsets, gold))
             curves.histogram.add(np.zeros(len(missing)), np.ones(len(missing), dtype=bool))
             curves.lengths.add(gold, found, text_length(doc))
-    return results, curves
+    return {corpus: result.as_json() for corpus, result in results.items()}, curves
 
 
 def evaluate_topics(nlp: Language, data: list[str], limit: int) -> dict[str, Any]:
     """As `evaluate_sentences`; lengths are in sentences. RAISES (ValueError): SEG110, SEG141, SEG135."""
     pipe = find_pipe(nlp, TopicSegmenter)
     nlp("Warm up.")
-    rows, curves = [], {}
-    for condition in CONDITIONS:
-        examples = TopicCorpus(data, spans_key=pipe.key, limit=limit, condition=condition)(nlp)
-        results, curves[condition] = _measure_topics(nlp, pipe, examples)
-        rows += [
-            {
-                "corpus": corpus,
-                "condition": condition,
-                **figures.means(),
-                "documents": len(figures.pk),
-                "sentences": figures.n_sentences,
-                "seconds": figures.seconds,
-            }
-            for corpus, figures in sorted(results.items())
-        ]
-    return _findings("topic_segmenter", pipe, rows, curves, TOPIC_FIGURES, "sentences")
+    measured = {
+        condition: _measure_topics(
+            nlp, pipe, TopicCorpus(data, spans_key=pipe.key, limit=limit, condition=condition)(nlp)
+        )
+        for condition in CONDITIONS
+    }
+    return _findings("topic_segmenter", pipe, measured, TOPIC_FIGURES, "sentences")
 
 
-def _measure_topics(
-    nlp: Language, pipe: TopicSegmenter, examples: Iterable[Example]
-) -> tuple[dict[str, Figures], Curves]:
+def _measure_topics(nlp: Language, pipe: TopicSegmenter, examples: Iterable[Example]) -> Measured:
     """As `_measure_sentences`; a document of a single unit has no boundary to find and is left out."""
     results: dict[str, Figures] = defaultdict(Figures)
     curves = Curves()
@@ -189,18 +179,29 @@ def _measure_topics(
         results[example.reference.user_data[CORPUS]].add(gold, found, seconds)
         curves.histogram.add(1 / (1 + np.exp(-scores[0].boundary[1:].astype(np.float64))), gold[1:])
         curves.lengths.add(np.flatnonzero(gold).tolist(), np.flatnonzero(found).tolist(), len(starts))
-    return results, curves
+    return {
+        corpus: {
+            **figures.means(),
+            "documents": len(figures.pk),
+            "sentences": figures.n_sentences,
+            "seconds": figures.seconds,
+        }
+        for corpus, figures in results.items()
+    }, curves
 
 
 def _findings(
-    component: str, pipe: Any, rows: list[dict], curves: dict[str, Curves], figures: Iterable[str], unit: str
+    component: str, pipe: Any, measured: dict[str, Measured], figures: Iterable[str], unit: str
 ) -> dict[str, Any]:
-    macro = {}
-    for condition in dict.fromkeys(row["condition"] for row in rows):
-        chosen = [row for row in rows if row["condition"] == condition]
+    """measured: by condition; one without any corpus is left out."""
+    measured = {condition: found for condition, found in measured.items() if found[0]}
+    rows, macro = [], {}
+    for condition, (corpora, _) in measured.items():
+        rows += [{"corpus": corpus, "condition": condition, **row} for corpus, row in sorted(corpora.items())]
         macro[condition] = {
-            **{name: fmean(row[name] for row in chosen) for name in figures},
-            "speed": sum(row[unit] for row in chosen) / max(1e-9, sum(row["seconds"] for row in chosen)),
+            **{name: fmean(row[name] for row in corpora.values()) for name in figures},
+            "speed": sum(row[unit] for row in corpora.values())
+            / max(1e-9, sum(row["seconds"] for row in corpora.values())),
         }
     return {
         "component": component,
@@ -208,7 +209,7 @@ def _findings(
         "unit": unit,
         "rows": rows,
         "macro": macro,
-        "curves": {condition: curves[condition].as_json() for condition in macro},
+        "curves": {condition: curves.as_json() for condition, (_, curves) in measured.items()},
     }
 
 

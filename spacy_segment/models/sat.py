@@ -98,8 +98,9 @@ def weights_of(model: SentenceModel) -> tuple[dict[str, Tensor], dict[str, Any]]
     tensors, meta = serialize.read(encoder.shims[0].to_bytes())
     for name in head.param_names:
         tensors[f"head.{name}"] = torch.from_numpy(np.array(model.ops.to_numpy(head.get_param(name))))
-    if model.get_param("rescoring").size:
-        tensors["rescoring"] = torch.from_numpy(np.array(model.ops.to_numpy(model.get_param("rescoring"))))
+    rescoring = np.array(model.ops.to_numpy(model.get_param("rescoring")))
+    if len(rescoring):
+        tensors["rescoring"] = torch.from_numpy(rescoring)
     return tensors, meta
 
 

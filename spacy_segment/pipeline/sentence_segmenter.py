@@ -183,12 +183,9 @@ class SentenceSegmenter(Segmenter):
 
     def _find(self, docs: list[Doc]) -> list[Boundaries]:
         """What the model says of some Docs, at the second look if it has learned to take one."""
-        pieces = self.model.predict(docs)
+        found = [boundaries_of(pieces) for pieces in self.model.predict(docs)]
         weights = self.model.ops.to_numpy(self.model.get_param("rescoring")) if self._rescores else NO_RESCORING
-        return [
-            rescore(text_of(doc), boundaries_of(p), weights, see_newlines=self.sees_newlines)
-            for doc, p in zip(docs, pieces, strict=True)
-        ]
+        return rescore([text_of(doc) for doc in docs], found, weights, see_newlines=self.sees_newlines)
 
     @property
     def sees_newlines(self) -> bool:

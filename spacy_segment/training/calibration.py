@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 from spacy.language import Language
+from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..rescoring import NO_RESCORING
 from ..scorers import sentence_score
+from ..types import Boundaries
 
 SCALES = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
 SHIFTS = (0.0, -0.3, -0.6)
@@ -35,10 +37,7 @@ def calibrate(nlp: Language, examples: Iterable[Example], component: str = "sent
     boundaries = [pipe.predict([nlp.make_doc(reference.text)])[0] for reference in references]
 
     def score(scale: float, shift: float) -> float:
-        docs = [nlp.make_doc(reference.text) for reference in references]
-        pipe.set_annotations(docs, [replace(b, logits=scale * b.logits + shift) for b in boundaries])
-        pairs = [Example(doc, reference) for doc, reference in zip(docs, references, strict=True)]
-        return sentence_score(pairs)["sents_boundary_macro_f"] or 0.0
+        return macro_f(nlp, pipe, references, [replace(b, logits=scale * b.logits + shift) for b in boundaries])
 
     scores = {(scale, shift): score(scale, shift) for scale, shift in product(SCALES, SHIFTS)}
     scale, shift = max(scores, key=scores.__getitem__)
@@ -48,3 +47,11 @@ def calibrate(nlp: Language, examples: Iterable[Example], component: str = "sent
     for name, weights in (("W", W), ("b", b)):
         head.set_param(name, head.ops.asarray(weights))
     return scores
+
+
+def macro_f(nlp: Language, pipe: Any, references: list[Doc], boundaries: list[Boundaries]) -> float:
+    """RETURNS (float): Mean boundary F1 over conditions and corpora of what a component decides on some boundaries, 0 without any."""
+    docs = [nlp.make_doc(reference.text) for reference in references]
+    pipe.set_annotations(docs, boundaries)
+    pairs = [Example(doc, reference) for doc, reference in zip(docs, references, strict=True)]
+    return sentence_score(pairs)["sents_boundary_macro_f"] or 0.0

@@ -42,6 +42,7 @@ def console_logger(
     def setup(
         nlp: Language, stdout: IO = sys.stdout, stderr: IO = sys.stderr
     ) -> tuple[Callable[[Info | None], None], Callable[[], None]]:
+        """Begin, or go on from the checkpoint. RETURNS (tuple of Callable): What logs a step, and what ends the log."""
         done = steps_done(checkpoint)
         path = Path(output_file) if output_file else None
         rows = read_rows(path, done) if path else []
@@ -50,6 +51,7 @@ def console_logger(
         log_console, finalize = setup_console(nlp, stdout, stderr)
 
         def log_step(info: Info | None) -> None:
+            """info (dict or None): Of an evaluation, None for a step without one."""
             if info is not None:
                 info = {**info, "step": info["step"] + done}
             log_console(info)

@@ -17,8 +17,9 @@ from torch import nn
 
 from ..align import sent_start_offsets
 from ..rescoring import NO_RESCORING, WIDTHS, examine, rescore
-from ..scorers import CONDITION, CORPUS, sentence_score
+from ..scorers import CONDITION, CORPUS
 from ..types import Bools1d, Boundaries, Floats1d, Floats2d
+from .calibration import macro_f
 
 # Share of what is learned that counts: the corpora of users are others.
 STRENGTH = 0.6
@@ -65,17 +66,17 @@ def fit_rescoring(
     rescored = [sample.boundaries for sample in samples]
     for fold in set(fold_of.values()):
         weights = _fit([sample for sample in samples if fold_of[sample.group[1]] != fold], seed)
-        for i, sample in enumerate(samples):
-            if fold_of[sample.group[1]] == fold:
-                rescored[i] = rescore(
-                    sample.reference.text, sample.boundaries, weights, see_newlines=pipe.sees_newlines
-                )
+        left_out = [i for i, sample in enumerate(samples) if fold_of[sample.group[1]] == fold]
+        texts = [samples[i].reference.text for i in left_out]
+        found = rescore(texts, [rescored[i] for i in left_out], weights, see_newlines=pipe.sees_newlines)
+        for i, boundaries in zip(left_out, found, strict=True):
+            rescored[i] = boundaries
     scores = []
     for i in range(len(sets)):
         members = [n for n, sample in enumerate(samples) if sample.group[0] == i]
         references = [samples[n].reference for n in members]
-        before = _score(nlp, pipe, references, [samples[n].boundaries for n in members])
-        scores.append(Scores(before, _score(nlp, pipe, references, [rescored[n] for n in members])))
+        before = macro_f(nlp, pipe, references, [samples[n].boundaries for n in members])
+        scores.append(Scores(before, macro_f(nlp, pipe, references, [rescored[n] for n in members])))
     if fmean(score.after for score in scores) > fmean(score.before for score in scores):
         pipe.model.set_param("rescoring", pipe.model.ops.asarray(_fit(samples, seed)))
     return scores
@@ -86,18 +87,11 @@ def _observe(nlp: Language, pipe: Any, number: int, examples: Iterable[Example])
     found = pipe.predict([nlp.make_doc(reference.text) for reference in references])
     for reference, boundaries in zip(references, found, strict=True):
         group = (number, reference.user_data.get(CORPUS, ""), reference.user_data.get(CONDITION, ""))
-        described = list(examine(reference.text, boundaries, see_newlines=pipe.sees_newlines))
+        described = list(examine([reference.text], [boundaries], see_newlines=pipe.sees_newlines))
         features = np.concatenate([np.zeros((0, WIDTHS[0]), dtype=np.float32), *(rows for _, rows in described)])
         places = np.concatenate([np.zeros(0, dtype=np.int64), *(found for found, _ in described)])
         is_start = np.isin(boundaries.offsets[places], sent_start_offsets(reference))
         yield Sample(reference, group, boundaries, features, is_start)
-
-
-def _score(nlp: Language, pipe: Any, references: list[Doc], boundaries: list[Boundaries]) -> float:
-    docs = [nlp.make_doc(reference.text) for reference in references]
-    pipe.set_annotations(docs, boundaries)
-    pairs = [Example(doc, reference) for doc, reference in zip(docs, references, strict=True)]
-    return sentence_score(pairs)["sents_boundary_macro_f"] or 0.0
 
 
 def _fit(samples: list[Sample], seed: int) -> Floats1d:
