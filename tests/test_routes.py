@@ -139,9 +139,9 @@ def test_one_thread_and_two(pipelines):
 
 
 def has_bfloat16():
-    from spacy_segment.models.shim import has_native_bfloat16
+    from spacy_segment.models.shim import has_fast_bfloat16
 
-    return has_native_bfloat16("cpu")
+    return has_fast_bfloat16("cpu")
 
 
 def test_the_same_seed_gives_the_same_weights():
