@@ -110,8 +110,8 @@ def columns_of(encoded: Iterable[tuple[int, Encoding]]) -> tuple[Ints1d, Ints1d,
 
 
 def _rows(begin: int, encoding: Encoding) -> Ints2d:
-    offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2) + begin
-    return np.column_stack([np.asarray(encoding.ids, dtype=np.int64), offsets])
+    offsets = np.asarray(encoding.offsets, dtype=np.int32).reshape(-1, 2) + np.int32(begin)
+    return np.column_stack([np.asarray(encoding.ids, dtype=np.int32), offsets])
 
 
 def _columns(rows: list[Ints2d]) -> tuple[Ints1d, Ints1d, Ints1d]:
