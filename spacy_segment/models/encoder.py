@@ -27,6 +27,8 @@ from .windows import windows
 
 # Pieces that windows share, without and with a limit of look-ahead.
 LOOKBACK, LIMITED_LOOKBACK = 128, 64
+# Pieces computed at once, on a CPU and on a GPU. Of more than some hundred the states leave the caches of a CPU.
+CPU_PIECES, GPU_PIECES = 512, 8192
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def HFEncoder(
     lookahead: int | str | None = "auto",
     lookback: int | None = None,
     window: int = 512,
-    batch_pieces: int = 8192,
+    batch_pieces: int | None = None,
     dtype: str = "auto",
     surface: bool = False,
     trainable: bool = True,
@@ -84,7 +86,7 @@ def HFEncoder(
     lookback (int or None): Pieces of the window before that a window repeats; of the window after as well, if there is no
         limit. None: 64 with a limit, 128 without.
     window (int): Pieces read at once, the special ones included.
-    batch_pieces (int): Pieces computed at once.
+    batch_pieces (int or None): Pieces computed at once, by each thread. None: few on a CPU, whose caches hold them, many on a GPU.
     dtype (str): "auto", "float32", "bfloat16" or "int8", see `TorchShim`.
     surface (bool): Tell the encoder the case of every piece and the spaces and newlines around it, which most
         vocabularies leave out. It has to learn what they mean.
@@ -236,14 +238,19 @@ def begin_means(model: EncoderModel, texts: list[str]) -> torch.Tensor:
 def predict_projected(
     model: EncoderModel, docs: list[Doc], project: Callable[[Floats2d], Floats2d]
 ) -> list[PieceStates]:
-    """Encode batch by batch and project every batch at once, so that states of a long text are never all there."""
+    """Encode batch by batch, several of them at once on a CPU, and project every batch at once, so that states of a long text
+    are never all there.
+    """
     shim = _shim(model)
     texts = [_tokenize(model, text_of(doc)) for doc in docs]
     width = project(model.ops.alloc2f(0, model.get_dim("nO"))).shape[1]
     results = [np.zeros((len(text.ids), width), dtype=np.float32) for text in texts]
-    for batch in _batches(model, texts):
+
+    def compute(batch: list[Segment]) -> None:
         output = shim.predict(_inputs(shim, texts, batch)).float().cpu().numpy()
         _scatter(results, batch, model.ops.to_numpy(project(model.ops.asarray2f(output))))
+
+    shim.map(compute, _batches(model, texts))
     return [PieceStates(r, text.starts, text.ends) for r, text in zip(results, texts, strict=True)]
 
 
@@ -263,10 +270,11 @@ def _batches(model: EncoderModel, texts: list[Tokens]) -> Iterator[list[Segment]
             lookahead=lookback if limits is None else sum(limits),
         )
     ]
+    budget = model.attrs["batch_pieces"] or (CPU_PIECES if _shim(model).device.type == "cpu" else GPU_PIECES)
     batch: list[Segment] = []
     size = 0
     for segment in sorted(segments, key=lambda s: s.shape, reverse=True):
-        if batch and size + segment.shape[0] > model.attrs["batch_pieces"]:
+        if batch and size + segment.shape[0] > budget:
             yield batch
             batch, size = [], 0
         batch.append(segment)

@@ -93,6 +93,8 @@ class TorchShim(PyTorchShim):
         module for the time of a prediction.
         """
         if self.device.type == "cpu" and active_adapter() is None:
+            if self.dtype == "int8":
+                _ = self.quantized  # made here, and not by every thread
             return in_threads(function, items)
         return [function(item) for item in items]
 

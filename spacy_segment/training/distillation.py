@@ -13,7 +13,6 @@ from ..models.pieces import N_BUCKETS, tokenize
 
 # Passages and pieces the teacher reads at once; steps of training, passages per step, step size.
 BATCH = 1024
-BATCH_PIECES = 2048
 STEPS = 3_000
 STUDENT_BATCH = 512
 RATE = 0.003
@@ -76,7 +75,7 @@ def _train(start: np.ndarray, bags: list[np.ndarray], targets: np.ndarray, seed:
 def _embed(teacher: str, texts: list[str]) -> Iterator[np.ndarray]:
     """YIELDS (ndarray): Mean states of a batch of texts, (n, hidden_width)."""
     nlp = spacy.blank("xx")
-    encoder = HFEncoder(teacher, lookahead=None, lookback=0, window=128, batch_pieces=BATCH_PIECES)
+    encoder = HFEncoder(teacher, lookahead=None, lookback=0, window=128)
     encoder.initialize()
     for begin in range(0, len(texts), BATCH):
         docs = [nlp.make_doc(text) for text in texts[begin : begin + BATCH]]
