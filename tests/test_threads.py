@@ -37,6 +37,13 @@ def test_a_product_inside_has_one_thread_and_the_number_comes_back():
     assert torch.get_num_threads() == 2
 
 
+def test_items_share_the_threads_of_one_product():
+    torch.set_num_threads(16)
+    assert in_threads(lambda _: torch.get_num_threads(), range(3)) == [5, 5, 5]
+    assert in_threads(lambda _: torch.get_num_threads(), range(20)) == [2] * 20
+    assert torch.get_num_threads() == 16
+
+
 def test_an_error_reaches_the_caller_and_the_number_comes_back():
     with pytest.raises(ZeroDivisionError):
         in_threads(lambda number: 1 / number, [1, 0, 2])
