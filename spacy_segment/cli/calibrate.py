@@ -7,11 +7,12 @@ from rich.console import Console
 from rich.table import Table
 from spacy.cli._util import app
 
+from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..training.augmenters import conditions
 from ..training.calibration import Scores, calibrate
 from ..training.readers import SentenceCorpus
+from .pipelines import find_pipe, load_pipeline, write_pipeline
 from .reporting import reported
-from .segment import load_pipeline
 
 
 @app.command("segment-calibrate")
@@ -24,8 +25,9 @@ def calibrate_cli(
     """Give the logits the scale and the shift with the best boundary F1 (mean over conditions and corpora) on dev data."""
     with reported():
         nlp = load_pipeline(pipeline, "xx", {})
-        report(calibrate(nlp, SentenceCorpus(dev, conditions(), limit_chars=limit)(nlp)))
-        nlp.to_disk(output)
+        examples = SentenceCorpus(dev, conditions(), limit_chars=limit)(nlp)
+        report(calibrate(nlp, examples, find_pipe(nlp, SentenceSegmenter).name))
+        write_pipeline(nlp, output)
 
 
 def report(scores: Scores) -> None:

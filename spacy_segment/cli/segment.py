@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
-import spacy
 import typer
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
@@ -20,6 +19,7 @@ from ..files import atomic_file
 from ..topics import TOPICS, main_spans
 from .inputs import STDIN, Source, expand, read_sources
 from .outputs import WRITERS, DocBinFiles, HtmlPage, Sink, Stream
+from .pipelines import load_pipeline
 from .reporting import reported
 
 FORMATS = (*WRITERS, "html", "spacy")
@@ -50,32 +50,6 @@ def segment_cli(
             raise
         except OSError as error:
             raise OSError(Errors.SEG139.format(path=output or "standard output", reason=error)) from error
-
-
-def load_pipeline(model: str | None, lang: str, settings: dict, *, topics: bool = False) -> Language:
-    """The embedded model in a blank pipeline, or a pipeline of the user's.
-
-    topics (bool): Add the embedded topic model, unless the pipeline has a topic segmenter.
-
-    RAISES (ValueError): SEG133 if there is no such pipeline, or it sets no sentences.
-    """
-    try:
-        if model is None:
-            nlp = spacy.blank(lang)
-            nlp.add_pipe("sentence_segmenter", config=settings)
-        else:
-            override = {"components": {"sentence_segmenter": settings}} if settings else {}
-            nlp = spacy.load(model, config=override)
-    except (ValueError, OSError, ImportError) as error:
-        if str(error).startswith("[SEG"):
-            raise
-        raise ValueError(Errors.SEG133.format(name=model or lang, reason=error)) from error
-    if not nlp("One two.").has_annotation("SENT_START"):
-        raise ValueError(Errors.SEG133.format(name=model, reason="no component of it sets sentence starts"))
-    if topics and "topic_segmenter" not in nlp.pipe_names:
-        nlp.add_pipe("topic_segmenter")
-    nlp.max_length = sys.maxsize
-    return nlp
 
 
 def keep_probs(nlp: Language) -> None:

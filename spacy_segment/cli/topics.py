@@ -15,15 +15,17 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..align import reference_doc
-from ..files import write_atomically
+from ..files import write_output
 from ..metrics import PRF, boundary_prf, boundary_similarity, pk, window_diff
+from ..pipeline.sentence_segmenter import SentenceSegmenter
+from ..pipeline.topic_segmenter import TopicSegmenter
 from ..scorers import CORPUS
 from ..topics import TOPICS, find_units, topics_of
 from ..training.topic_readers import TopicCorpus, sentence_starts
 from ..types import Bools1d
-from .benchmark import benchmark_app, say_missing
+from .benchmark import benchmark_app, say_missing, split_names
+from .pipelines import find_pipe, load_pipeline
 from .reporting import reported
-from .segment import load_pipeline
 from .topic_peers import MAKERS, Segmenter, make_segmenters, missing_segmenters
 
 
@@ -67,10 +69,11 @@ def topics_cli(
     """Pk, WindowDiff, B, boundary F1 and speed of topic segmenters; a corpus is a folder, means are over corpora."""
     with reported():
         nlp = load_pipeline(model, "xx", {}, topics=True)
+        pipe = find_pipe(nlp, TopicSegmenter)
         if threshold is not None:
-            nlp.get_pipe("topic_segmenter").cfg["threshold"] = threshold
-        chosen = systems.split(",") if systems else None
-        segmenters = make_segmenters(nlp.get_pipe("topic_segmenter"), chosen)
+            pipe.cfg["threshold"] = threshold
+        chosen = split_names("systems", systems) if systems else None
+        segmenters = make_segmenters(pipe, chosen)
         figures, splitting = compare(nlp, segmenters, data, sentences, limit)
     console = Console()
     rows = {name: _macro(corpora) for name, corpora in figures.items()}
@@ -96,7 +99,7 @@ def topics_cli(
     if output is not None:
         per = {name: {corpus: f.means() for corpus, f in corpora.items()} for name, corpora in figures.items()}
         with reported():
-            write_atomically(output, srsly.json_dumps({"macro": rows, "corpora": per}, indent=2).encode())
+            write_output(output, srsly.json_dumps({"macro": rows, "corpora": per}, indent=2).encode())
 
 
 def compare(
@@ -113,7 +116,7 @@ def compare(
         text = example.reference.text
         if sentences == "ours":
             start = time.perf_counter()
-            doc = nlp.get_pipe("sentence_segmenter")(nlp.make_doc(text))
+            doc = find_pipe(nlp, SentenceSegmenter)(nlp.make_doc(text))
             seconds += time.perf_counter() - start
         else:
             doc = reference_doc(nlp.tokenizer, text, sentence_starts(text, sentences))
