@@ -52,7 +52,7 @@ def test_segment_reads_folders_patterns_and_gz(run, tmp_path):
 
 def test_segment_jsonl_offsets(run, tmp_path):
     lines = [json.dumps({"id": str(i), "text": text}) for i, text in enumerate(JOINED)]
-    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    (tmp_path / "a.jsonl").write_text("\n\n".join(lines) + "\n \n")
     result = run(tmp_path / "a.jsonl", "--format", "jsonl")
     records = [json.loads(line) for line in result.stdout.splitlines()]
     assert [[r["text"][a:b] for a, b in r["sents"]] for r in records] == TEXTS
@@ -74,6 +74,13 @@ def test_segment_conllu_comes_back(run, tmp_path):
     (record,) = read_records(tmp_path / "a.conllu")
     assert record.text == JOINED[0]
     assert len(record.starts) == 3
+
+
+def test_segment_conllu_keeps_a_name_on_its_line(run, tmp_path):
+    (tmp_path / "a.jsonl").write_text(json.dumps({"id": "a\nb\tc", "text": JOINED[0]}))
+    lines = run(tmp_path / "a.jsonl", "-f", "conllu").stdout.splitlines()
+    assert lines[:2] == ["# newdoc id = a b c", "# sent_id = a b c:0"]
+    assert all(line.startswith("#") or len(line.split("\t")) == 10 for line in lines if line)
 
 
 def test_segment_html_is_one_page_with_probabilities(run, tmp_path):

@@ -49,7 +49,8 @@ def write_jsonl(file: BinaryIO, name: str, offset: int, doc: Doc) -> None:
 
 
 def write_conllu(file: BinaryIO, name: str, offset: int, doc: Doc) -> None:
-    """CoNLL-U with words and white space alone; tokens that are white space go into SpacesAfter of the word before."""
+    """CoNLL-U with words alone, and whether white space follows them; tokens that are white space are left out."""
+    name = " ".join(name.split())  # a newline would end the comment
     lines = [f"# newdoc id = {name}"] if offset == 0 else []
     for sent in doc.sents:
         words = [token for token in sent if not token.is_space]
