@@ -108,6 +108,30 @@ def test_segment_a_long_text_in_blocks(run, tmp_path, monkeypatch):
     assert found == [s for sentences in TEXTS * 30 for s in sentences]
 
 
+def test_segment_topics_of_a_text_in_blocks(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(segment, "BLOCK", 700)
+    text = 6 * (
+        "Bake the bread for an hour. Let it cool on the table. Slice it with a long knife.\n\n"
+        "The parliament has two houses. Elections are held in May. Members sit for five years.\n\n"
+    )
+    (tmp_path / "a.txt").write_text(text)
+    result = run(tmp_path / "a.txt", "--topics", "-f", "jsonl")
+    records = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(records) > 1
+    assert "".join(r["text"][t["start"] : t["end"]] for r in records for t in r["topics"] if t["level"] == 1) == text
+    assert all(0 < t["score"] <= 1 for r in records for t in r["topics"])
+    lines = run(tmp_path / "a.txt", "--topics").stdout.splitlines()
+    assert lines.count("") == sum(len(r["topics"]) for r in records) - 1
+    assert run(tmp_path / "a.txt", "--topics", "-f", "spacy", "-o", tmp_path / "a.spacy").exit_code == 0
+    docs = list(DocBin().from_disk(tmp_path / "a.spacy").get_docs(spacy.blank("xx").vocab))
+    for doc, record in zip(docs, records, strict=True):
+        group = doc.spans["topics"]
+        assert [(span.start_char, span.end_char) for span in group] == [
+            (t["start"], t["end"]) for t in record["topics"]
+        ]
+        assert len(group.attrs["scores"]) == len(group)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from spacy.cli._util import app
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span, SpanGroup
 
 from ..align import text_length
 from ..errors import Errors
@@ -101,12 +101,25 @@ def segment_source(nlp: Language, source: Source) -> Iterator[tuple[int, Doc]]:
             doc = nlp(_cut(buffer, BLOCK))
             # The last sentence (or topic) may go on in the next part. If it is the only one, keep going all the same.
             last = max((span.start for span in main_spans(doc, TOPICS) or doc.sents), default=0)
-            done = doc[:last].as_doc() if last else doc
+            done = _head(doc, last) if last else doc
             yield offset, done
             offset += len(done.text)
             buffer = buffer[len(done.text) :]
     if buffer:
         yield offset, nlp(buffer)
+
+
+def _head(doc: Doc, end: int) -> Doc:
+    """The first `end` tokens as a Doc, with the topics that lie in them, which `Span.as_doc` leaves out."""
+    head = doc[:end].as_doc()
+    if TOPICS in doc.spans:
+        group = doc.spans[TOPICS]
+        spans = [Span(head, span.start, span.end, label=span.label) for span in group if span.end <= end]
+        attrs = {
+            name: values[: end if name == "boundary_probs" else len(spans)] for name, values in group.attrs.items()
+        }
+        head.spans[TOPICS] = SpanGroup(head, name=TOPICS, spans=spans, attrs=attrs)
+    return head
 
 
 def _cut(text: str, size: int) -> str:
