@@ -34,7 +34,7 @@ def load_pipeline(model: str | None, lang: str, settings: dict[str, Any], *, top
     except (ValueError, OSError, ImportError) as error:
         if str(error).startswith("[SEG"):
             raise
-        raise ValueError(Errors.SEG133.format(name=model or lang, reason=error)) from error
+        raise ValueError(Errors.SEG133.format(name=lang if model is None else model, reason=error)) from error
     if settings:
         change_settings(nlp, settings)
     if not nlp("One two.").has_annotation("SENT_START"):
