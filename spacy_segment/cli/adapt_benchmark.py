@@ -48,7 +48,7 @@ def adapt_benchmark_cli(
         ",".join(AdaptSettings().conditions), help="Conditions of the examples, as in segment-adapt --conditions"
     ),
     max_steps: int = typer.Option(AdaptSettings().max_steps, help="Batches at most, as in segment-adapt"),
-    limit: int = typer.Option(0, help="Characters judged per corpus and condition, 0 for all"),
+    limit: int = typer.Option(0, min=0, help="Characters judged per corpus and condition, 0 for all"),
     general: list[str] = typer.Option([], help="Files on which an adapted model, its adapter off, has to be the base"),
     output: Path | None = typer.Option(None, "--output", "-o", help="Write all figures as JSON"),
 ) -> None:

@@ -74,8 +74,8 @@ def sentences_cli(
     data: list[str] = typer.Argument(..., help="Gold files, folders or patterns (JSONL, CoNLL-U, text, DocBin)"),
     systems: str = typer.Option(",".join(MAKERS), help="Splitters to compare; also names or paths of pipelines"),
     conditions: str = typer.Option(",".join(CONDITIONS), help="Conditions of the text"),
-    limit: int = typer.Option(0, help="Characters per corpus and condition, 0 for all"),
-    peer_limit: int = typer.Option(0, help="The same for all but the first splitter (pySBD is slow)"),
+    limit: int = typer.Option(0, min=0, help="Characters per corpus and condition, 0 for all"),
+    peer_limit: int = typer.Option(0, min=0, help="The same for all but the first splitter (pySBD is slow)"),
     per_corpus: bool = typer.Option(
         False, "--per-corpus", help="Print every corpus, not the mean of each folder alone"
     ),

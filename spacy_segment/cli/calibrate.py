@@ -20,7 +20,7 @@ def calibrate_cli(
     pipeline: str = typer.Argument(..., help="Pipeline with a sentence segmenter"),
     dev: list[str] = typer.Argument(..., help="Gold dev files, folders or patterns"),
     output: Path = typer.Option(..., "--output", "-o", help="Folder to write the pipeline to"),
-    limit: int = typer.Option(2000, help="Characters per corpus, 0 for all"),
+    limit: int = typer.Option(2000, min=0, help="Characters per corpus, 0 for all"),
 ) -> None:
     """Give the logits the scale and the shift with the best boundary F1 (mean over conditions and corpora) on dev data."""
     with reported():

@@ -77,7 +77,7 @@ def sentences_cli(
     data: list[str] = typer.Argument(..., help="Gold files, folders or patterns (JSONL, CoNLL-U, text, DocBin)"),
     output: Path = typer.Option(..., "--output", "-o", help="JSON file; the tables go beside it as .md"),
     model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded model if left out"),
-    limit: int = typer.Option(0, help="Characters per corpus, 0 for all"),
+    limit: int = typer.Option(0, min=0, help="Characters per corpus, 0 for all"),
 ) -> None:
     """Boundary precision, recall, F1 and sentence F1 on clean, flat and corrupted text; curves; speed."""
     _run(evaluate_sentences, data, output, model, limit, SENTENCE_FIGURES)
@@ -88,7 +88,7 @@ def topics_cli(
     data: list[str] = typer.Argument(..., help="Gold files of any format of topics, folders or patterns"),
     output: Path = typer.Option(..., "--output", "-o", help="JSON file; the tables go beside it as .md"),
     model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded models if left out"),
-    limit: int = typer.Option(0, help="Documents per file, 0 for all"),
+    limit: int = typer.Option(0, min=0, help="Documents per file, 0 for all"),
 ) -> None:
     """Pk, WindowDiff, B and boundary F1 on clean, flat and corrupted text, on the sentences that the pipeline finds; curves;
     speed.

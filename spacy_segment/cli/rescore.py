@@ -20,7 +20,7 @@ def rescore_cli(
     dev: list[str] = typer.Argument(..., help="Gold dev files, folders or patterns"),
     model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded model if left out"),
     output: Path = typer.Option(..., "--output", "-o", help="Folder to write the pipeline to"),
-    limit: int = typer.Option(8000, help="Characters of the documents of every corpus, 0 for all"),
+    limit: int = typer.Option(8000, min=0, help="Characters of the documents of every corpus, 0 for all"),
     short: int = typer.Option(2000, help="Characters of every corpus that are read once more, in short parts"),
     length: int = typer.Option(300, help="Characters of a short part"),
 ) -> None:

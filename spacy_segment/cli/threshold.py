@@ -25,7 +25,7 @@ from .reporting import reported
 def threshold_cli(
     data: list[str] = typer.Argument(..., help="Gold dev files, folders or patterns"),
     model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded model if left out"),
-    limit: int = typer.Option(5000, help="Characters per corpus, 0 for all"),
+    limit: int = typer.Option(5000, min=0, help="Characters per corpus, 0 for all"),
     output: Path | None = typer.Option(None, "--output", "-o", help="Save the pipeline with the best threshold here"),
 ) -> None:
     """Boundary F1 over thresholds (mean over folders of the mean over their corpora) under every condition.

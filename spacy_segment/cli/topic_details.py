@@ -35,7 +35,7 @@ VIEWS = {
 def topic_details_cli(
     data: list[str] = typer.Argument(..., help="Gold files of any format of topics, folders or patterns"),
     model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded models if left out"),
-    limit: int = typer.Option(0, help="Documents per file, 0 for all"),
+    limit: int = typer.Option(0, min=0, help="Documents per file, 0 for all"),
 ) -> None:
     """Pk / boundary F1 by corpus: units, two levels (all headings count), text without punctuation; and label F1."""
     with reported():

@@ -61,7 +61,7 @@ def topics_cli(
     model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded models if left out"),
     systems: str = typer.Option("", help=f"Of {', '.join(MAKERS)}, and names or paths of pipelines; all if left out"),
     sentences: str = typer.Option("ours", help="Units: ours (the sentence component), rule (a plain splitter), lines"),
-    limit: int = typer.Option(0, help="Documents per file, 0 for all"),
+    limit: int = typer.Option(0, min=0, help="Documents per file, 0 for all"),
     threshold: float | None = typer.Option(None, help="Another threshold of our component"),
     per_corpus: bool = typer.Option(False, "--per-corpus", help="Print every corpus"),
     output: Path | None = typer.Option(None, "--output", "-o", help="Write all figures as JSON"),
