@@ -9,7 +9,7 @@ from spacy.cli._util import app
 from typer.testing import CliRunner
 
 from spacy_segment.adapters import Adapter
-from spacy_segment.cli import calibrate, rescore, segment, threshold  # noqa: F401 (registers their commands)
+from spacy_segment.cli import calibrate, rescore, segment, threshold, topics  # noqa: F401 (registers their commands)
 from spacy_segment.cli.pipelines import change_settings, load_pipeline
 
 RUNNER = CliRunner()
@@ -93,10 +93,12 @@ def test_commands_find_it_and_make_the_folders_of_their_output(mine, gold, tmp_p
         (["sentences", "{gold}/empty.txt"], "SEG115"),
         (["sentences", "{gold}", "--systems", "sentencizer", "--output", "{gold}/a.dev.txt/x"], "SEG139"),
         (["threshold", "{gold}/empty.txt"], "SEG115"),
+        (["topics", "{gold}/empty.jsonl", "--systems", "none"], "SEG115"),
     ],
 )
 def test_benchmark_says_what_is_wrong(gold, tmp_path, arguments, code):
-    (tmp_path / "gold" / "empty.txt").write_text("")
+    for name in ("empty.txt", "empty.jsonl"):
+        (tmp_path / "gold" / name).write_text("")
     result = RUNNER.invoke(app, ["segment-benchmark", *(a.format(gold=gold) for a in arguments)])
     assert result.exit_code == 1
     assert f"✘ [{code}]" in result.stderr

@@ -15,6 +15,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..align import reference_doc
+from ..errors import Errors
 from ..files import write_output
 from ..metrics import PRF, boundary_prf, boundary_similarity, pk, window_diff
 from ..pipeline.sentence_segmenter import SentenceSegmenter
@@ -108,7 +109,7 @@ def compare(
     """Run every segmenter on every document.
 
     RETURNS (tuple): Segmenter -> corpus -> figures, and sentences per second of sentence splitting (0 if not ours).
-    RAISES (ValueError): SEG110, SEG141.
+    RAISES (ValueError): SEG110, SEG141; SEG115 if no document has two sentences.
     """
     documents: dict[str, list[tuple[Doc, Bools1d]]] = defaultdict(list)
     seconds, n_sentences = 0.0, 0
@@ -125,6 +126,8 @@ def compare(
         if len(units.starts) > 1:
             gold, _, _ = topics_of(example.reference, TOPICS, units.starts, text=text)
             documents[example.reference.user_data[CORPUS]].append((doc, gold))
+    if not documents:
+        raise ValueError(Errors.SEG115.format(paths=", ".join(data)))
     figures: dict[str, dict[str, Figures]] = {name: defaultdict(Figures) for name in segmenters}
     for corpus, docs in documents.items():
         mean = sum(len(gold) for _, gold in docs) / sum(int(gold.sum()) for _, gold in docs)
