@@ -37,6 +37,7 @@ class Errors(metaclass=ErrorsWithCodes):
     # Configuration
     SEG200 = "'{name}' must be {expected}, got {value!r}."
     SEG201 = "Pretrained weights were asked for ('{name}'), but the package holds none of that name. It holds: {names}."
+    SEG202 = "Cannot use the config '{path}': {reason}"
     SEG210 = "Corruptions are given as names (with weights of at least 0, not all 0), got {given}. Known: {known}."
     SEG211 = "A mixture needs documents with sentences, of more than a few characters; found none at {path}."
     SEG220 = "The model knows no label '{label}'. It knows: {known}. Call nlp.initialize() with examples of all labels."
