@@ -86,8 +86,8 @@ class Adapters(dict[str, Adapter]):
             raise ValueError(Errors.SEG230.format(name=name, names=", ".join(self) or "none"))
         return self[name]
 
-    def set_threshold(self, threshold: float) -> None:
-        """Give all adapters one threshold."""
+    def set_threshold(self, threshold: float | None) -> None:
+        """Give all adapters one threshold; None: every text has its own."""
         self.update({name: replace(adapter, threshold=threshold) for name, adapter in self.items()})
 
     def to_disk(self, path: Path) -> None:

@@ -11,12 +11,12 @@ class Errors(metaclass=ErrorsWithCodes):
 
     # Input
     SEG100 = "Sentence starts must be ascending character offsets inside the text (0 to {length}), got {offset} at position {index}."
-    SEG101 = "The Doc has no text that a boundary could be set in: expected a list of spaCy Doc objects, got {type}."
     SEG110 = "There is nothing to read at '{path}'. Give files, folders or patterns of these formats: {formats} (or the same with .gz)."
     SEG111 = "{path}, line {line}: {reason}"
     SEG112 = "No file at '{path}' names its split. Expected names such as en_ewt.train.conllu, en_ewt-ud-dev.conllu or health/test.jsonl.gz."
     SEG113 = "The data are not those of the assets of {project}: {problems}. Delete wrong files and run: python -m spacy project assets."
     SEG114 = "No file with '.{split}.' in its name stands beside {paths}: give gold files with '.train.' in their names and --split."
+    SEG115 = "There is nothing to measure at {paths}. Give documents with a text, for topics of at least two sentences."
     SEG120 = "The logit of unit {index} is not a number: the model is broken, or its input was."
     SEG130 = "'{name}' left the sentence starts of a parsed Doc as they are: they belong to the parse. Put the component before the parser, or run it without one."
     SEG131 = "There is no file, folder or pattern '{path}' to read."
@@ -37,8 +37,9 @@ class Errors(metaclass=ErrorsWithCodes):
     # Configuration
     SEG200 = "'{name}' must be {expected}, got {value!r}."
     SEG201 = "Pretrained weights were asked for ('{name}'), but the package holds none of that name. It holds: {names}."
+    SEG202 = "Cannot use the config '{path}': {reason}"
     SEG210 = "Corruptions are given as names (with weights of at least 0, not all 0), got {given}. Known: {known}."
-    SEG211 = "A mixture needs documents with sentences and at least one length of crops; found none at {path}."
+    SEG211 = "A mixture needs documents with sentences, of more than a few characters; found none at {path}."
     SEG220 = "The model knows no label '{label}'. It knows: {known}. Call nlp.initialize() with examples of all labels."
     SEG221 = "'{name}' asks for {n_segments} segments, but the Doc has {n_units} units. Ask for fewer, or set n_segments to None."
     SEG230 = "There is no adapter '{name}'. The pipeline has: {names}."

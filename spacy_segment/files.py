@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from .errors import Errors
+
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
@@ -33,6 +35,22 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def output_file(path: Path) -> Iterator[BinaryIO]:
+    """`atomic_file` for what a user asked for. RAISES (OSError): SEG139."""
+    try:
+        with atomic_file(path) as file:
+            yield file
+    except OSError as error:
+        raise OSError(Errors.SEG139.format(path=path, reason=error)) from error
+
+
+def write_output(path: Path, data: bytes) -> None:
+    """Write a whole file that a user asked for. RAISES (OSError): SEG139."""
+    with output_file(path) as file:
+        file.write(data)
 
 
 def write_atomically(path: Path, data: bytes) -> None:

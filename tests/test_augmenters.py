@@ -1,6 +1,7 @@
 import pytest
 import spacy
 from conftest import make_examples
+from spacy.training import Example
 
 from spacy_segment.loss import MARKS
 from spacy_segment.scorers import CONDITION, CORPUS
@@ -26,6 +27,13 @@ def test_speech_like_replaces_the_example():
     assert example.predicted.text == example.reference.text
     assert len(example.reference.user_data[MARKS]) == 3
     assert example.reference.user_data[CORPUS] == "mine"
+
+
+@pytest.mark.parametrize("augmenter", [augmenters.speech_like(), augmenters.conditions()])
+def test_a_text_without_gold_sentences_is_not_taken_for_one_sentence(augmenter):
+    doc = NLP.make_doc("It rained. We left.")
+    with pytest.raises(ValueError, match="SEG402"):
+        list(augmenter(NLP, Example(NLP.make_doc(doc.text), doc)))
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_segment_reads_folders_patterns_and_gz(run, tmp_path):
 
 def test_segment_jsonl_offsets(run, tmp_path):
     lines = [json.dumps({"id": str(i), "text": text}) for i, text in enumerate(JOINED)]
-    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    (tmp_path / "a.jsonl").write_text("\n\n".join(lines) + "\n \n")
     result = run(tmp_path / "a.jsonl", "--format", "jsonl")
     records = [json.loads(line) for line in result.stdout.splitlines()]
     assert [[r["text"][a:b] for a, b in r["sents"]] for r in records] == TEXTS
@@ -74,6 +74,13 @@ def test_segment_conllu_comes_back(run, tmp_path):
     (record,) = read_records(tmp_path / "a.conllu")
     assert record.text == JOINED[0]
     assert len(record.starts) == 3
+
+
+def test_segment_conllu_keeps_a_name_on_its_line(run, tmp_path):
+    (tmp_path / "a.jsonl").write_text(json.dumps({"id": "a\nb\tc", "text": JOINED[0]}))
+    lines = run(tmp_path / "a.jsonl", "-f", "conllu").stdout.splitlines()
+    assert lines[:2] == ["# newdoc id = a b c", "# sent_id = a b c:0"]
+    assert all(line.startswith("#") or len(line.split("\t")) == 10 for line in lines if line)
 
 
 def test_segment_html_is_one_page_with_probabilities(run, tmp_path):
@@ -99,6 +106,30 @@ def test_segment_a_long_text_in_blocks(run, tmp_path, monkeypatch):
     assert [r["offset"] for r in records] == np.cumsum([0, *(len(r["text"]) for r in records[:-1])]).tolist()
     found = [r["text"][a:b] for r in records for a, b in r["sents"]]
     assert found == [s for sentences in TEXTS * 30 for s in sentences]
+
+
+def test_segment_topics_of_a_text_in_blocks(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(segment, "BLOCK", 700)
+    text = 6 * (
+        "Bake the bread for an hour. Let it cool on the table. Slice it with a long knife.\n\n"
+        "The parliament has two houses. Elections are held in May. Members sit for five years.\n\n"
+    )
+    (tmp_path / "a.txt").write_text(text)
+    result = run(tmp_path / "a.txt", "--topics", "-f", "jsonl")
+    records = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(records) > 1
+    assert "".join(r["text"][t["start"] : t["end"]] for r in records for t in r["topics"] if t["level"] == 1) == text
+    assert all(0 < t["score"] <= 1 for r in records for t in r["topics"])
+    lines = run(tmp_path / "a.txt", "--topics").stdout.splitlines()
+    assert lines.count("") == sum(len(r["topics"]) for r in records) - 1
+    assert run(tmp_path / "a.txt", "--topics", "-f", "spacy", "-o", tmp_path / "a.spacy").exit_code == 0
+    docs = list(DocBin().from_disk(tmp_path / "a.spacy").get_docs(spacy.blank("xx").vocab))
+    for doc, record in zip(docs, records, strict=True):
+        group = doc.spans["topics"]
+        assert [(span.start_char, span.end_char) for span in group] == [
+            (t["start"], t["end"]) for t in record["topics"]
+        ]
+        assert len(group.attrs["scores"]) == len(group)
 
 
 @pytest.mark.parametrize(

@@ -86,8 +86,10 @@ def test_read_docbin(tmp_path):
     nlp = spacy.blank("en")
     docs = [reference_doc(nlp.tokenizer, "One. Two.", [0, 5])]
     DocBin(docs=docs, attrs=["SENT_START", "SPACY"]).to_disk(tmp_path / "a.spacy")
-    (record,) = read_records(tmp_path / "a.spacy", nlp.vocab)
-    assert sentences(record) == ["One.", "Two."]
+    write(tmp_path / "b.spacy.gz", (tmp_path / "a.spacy").read_bytes())
+    for name in ("a.spacy", "b.spacy.gz"):
+        (record,) = read_records(tmp_path / name, nlp.vocab)
+        assert sentences(record) == ["One.", "Two."]
 
 
 @pytest.mark.parametrize(
@@ -98,11 +100,14 @@ def test_read_docbin(tmp_path):
         ("a.jsonl", '{"text": "A b", "sents": [[0, 9]]}', "leaves the text"),
         ("a.jsonl", '{"text": "A b", "sents": [[2, 3], [0, 1]]}', "overlaps"),
         ("a.jsonl", '{"text": "A b", "sents": [[0, 2], [1, 3]]}', "overlaps"),
+        ("a.jsonl", '{"text": ["A", "b"], "sents": [[0, 1]]}', 'line 1: "text" is not a string'),
+        ("a.jsonl", '{"text": "A\\ud800", "sents": [[0, 2]]}', "surrogates not allowed"),
         ("a.jsonl", b"\xff\xfe{}", "line 1"),
         ("a.txt", b"good\nb\xe4d\n", "line 2"),
         ("a.conllu", "1\tword\n", "line 1: a token line has 10 columns"),
         ("a.conllu", "# text = other\n1\tword" + "\t_" * 8 + "\n", "does not match"),
         ("a.spacy", b"\x00\x01", "not a DocBin"),
+        ("a.spacy.gz", b"\x00\x01", "not a DocBin"),
     ],
 )
 def test_bad_records_are_named(tmp_path, name, content, place):

@@ -18,6 +18,7 @@ from spacy_segment.models import serialize
 from spacy_segment.models.banded import BandedEncoder, set_vocabulary
 from spacy_segment.models.pieces import N_BUCKETS, PART, parts, tokenize, train_vocabulary
 from spacy_segment.models.sat import SaT, load_weights, pretrained_path, weights_to_bytes
+from spacy_segment.pipeline.sentence_segmenter import SentenceSegmenter
 
 NLP = spacy.blank("xx")
 SMALL = dict(hidden_width=32, embedding_width=16, inner_width=32, n_heads=2, conv_width=5, lookback=8)
@@ -256,19 +257,21 @@ def test_hf_encoder_that_is_not_there(tmp_path):
         make_hf(tmp_path)
 
 
+TOK2VEC = {
+    "@architectures": "spacy.HashEmbedCNN.v2",
+    "width": 32,
+    "depth": 1,
+    "embed_size": 200,
+    "window_size": 1,
+    "maxout_pieces": 2,
+    "subword_features": True,
+    "pretrained_vectors": None,
+}
+
+
 def test_tok2vec_encoder_learns():
     nlp = spacy.blank("en")
-    tok2vec = {
-        "@architectures": "spacy.HashEmbedCNN.v2",
-        "width": 32,
-        "depth": 1,
-        "embed_size": 200,
-        "window_size": 1,
-        "maxout_pieces": 2,
-        "subword_features": True,
-        "pretrained_vectors": None,
-    }
-    encoder = {"@architectures": "spacy_segment.Tok2VecEncoder.v1", "tok2vec": tok2vec}
+    encoder = {"@architectures": "spacy_segment.Tok2VecEncoder.v1", "tok2vec": TOK2VEC}
     model = {"@architectures": "spacy_segment.SaT.v1", "n_marks": 0, "pretrained": None, "encoder": encoder}
     nlp.add_pipe("sentence_segmenter", config={"model": model})
     optimizer = nlp.initialize(lambda: make_examples(nlp))
@@ -276,6 +279,23 @@ def test_tok2vec_encoder_learns():
     for _ in range(40):
         nlp.update(make_examples(nlp), sgd=optimizer)
     assert nlp.evaluate(make_examples(nlp))["sents_f"] == 1.0
+
+
+def test_what_belongs_to_the_small_encoder_is_refused_by_another():
+    encoder = {"@architectures": "spacy_segment.Tok2VecEncoder.v1", "tok2vec": {**TOK2VEC, "width": 256}}
+    model = {"@architectures": "spacy_segment.SaT.v1", "encoder": encoder}
+    with pytest.raises(ValueError, match=r"SEG200.*'pretrained' must be null"):
+        spacy.blank("en").add_pipe("sentence_segmenter", config={"model": model})
+    nlp = spacy.blank("en")
+    pipe = nlp.add_pipe("sentence_segmenter", config={"model": {**model, "pretrained": None}})
+    with pytest.raises(ValueError, match=r"SEG200.*'vocabulary' must be null"):
+        pipe.initialize(lambda: make_examples(nlp), vocabulary=VOCABULARY)
+
+
+def test_a_model_without_layers_is_initialised():
+    model = Model("no_boundary", lambda model, docs, is_train: ([], lambda d_states: docs))
+    nlp = spacy.blank("en")
+    SentenceSegmenter(nlp.vocab, model).initialize(lambda: make_examples(nlp), nlp=nlp)
 
 
 def test_a_shared_transformer_serves_tagger_and_segmenter(bert, tmp_path):

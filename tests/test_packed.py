@@ -251,3 +251,17 @@ def test_the_command_calibrates(nlp, folder):
     result = CliRunner().invoke(app, ["segment-calibrate", str(folder / "no"), dev, "--output", str(folder / "x")])
     assert result.exit_code == 1
     assert "SEG133" in result.output + result.stderr
+
+
+@pytest.mark.parametrize("text", ["no config", "[nlp]\nlang = 'en'", "[training]\nseed = ${nothing.here}"])
+def test_the_command_says_what_is_wrong_with_a_config(tmp_path, text):
+    from spacy.cli._util import app
+
+    import spacy_segment.cli.train  # noqa: F401
+
+    (tmp_path / "a.cfg").write_text(text)
+    result = CliRunner().invoke(app, ["segment-train", str(tmp_path / "a.cfg"), "--output", str(tmp_path / "out")])
+    assert result.exit_code == 1
+    assert "[SEG202]" in result.stderr
+    assert "a.cfg" in result.stderr
+    assert not (tmp_path / "out").exists()

@@ -67,10 +67,25 @@ def test_mixed_corpus_weights_by_folder(folder):
     assert {e.reference.user_data[CORPUS] for e in examples} == {"two/two"}
 
 
-def test_mixed_corpus_needs_sentences(tmp_path):
-    (tmp_path / "a.txt").write_text("\n\n")
+@pytest.mark.parametrize("text", ["\n\n", "Go.\n"])
+def test_mixed_corpus_needs_sentences(tmp_path, text):
+    (tmp_path / "a.txt").write_text(text)
     with pytest.raises(ValueError, match="SEG211"):
         next(MixedCorpus(str(tmp_path), [50])(NLP))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"lengths": []}, {"lengths": [0]}, {"weights": {"one": -1.0}}, {"join": 1.5}], ids=str
+)
+def test_mixed_corpus_refuses_numbers_that_cannot_be(settings):
+    with pytest.raises(ValueError, match=f"SEG200.*{next(iter(settings))}"):
+        MixedCorpus("anywhere", **{"lengths": [50], **settings})
+
+
+@pytest.mark.parametrize("name", ["max_chars", "limit_chars"])
+def test_sentence_corpus_refuses_negative_numbers(name):
+    with pytest.raises(ValueError, match=f"SEG200.*{name}"):
+        SentenceCorpus("anywhere", **{name: -1})
 
 
 def test_batch_by_bytes_discards_nothing(folder):

@@ -54,6 +54,21 @@ def test_windows_see_the_same_surface(bert, packs):
     np.testing.assert_allclose(both[1].states, states(seeing, CAPITALS * 5), atol=1e-5)
 
 
+@pytest.mark.parametrize("lookahead", [None, 4, 48])
+def test_windows_are_no_longer_than_the_encoder_has_positions(bert, lookahead):
+    short, usual = (make_encoder(bert, lookahead=lookahead, window=window) for window in (64, 512))
+    assert usual.shims[0].module.n_positions == 64
+    np.testing.assert_array_equal(states(usual, PLAIN * 30), states(short, PLAIN * 30))
+    with pytest.raises(ValueError, match=r"SEG200.*window"):
+        states(make_encoder(bert, lookahead=lookahead, lookback=64), PLAIN)
+
+
+@pytest.mark.parametrize("name", ["window", "lookahead", "lookback"])
+def test_sizes_that_cannot_be(name):
+    with pytest.raises(ValueError, match=f"SEG200.*{name}"):
+        HFEncoder(None, **{name: -1})
+
+
 def make_pipeline(bert, **settings):
     encoder = {"@architectures": "spacy_segment.HFEncoder.v1", "name": str(bert), "dtype": "float32", **settings}
     nlp = spacy.blank("en")

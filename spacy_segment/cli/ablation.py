@@ -57,7 +57,7 @@ def ablation_cli(
     dev: str = typer.Argument(..., help="Pattern of topic files to choose thresholds on"),
     test: str = typer.Argument(..., help="Pattern of topic files to measure on; a corpus is a folder"),
     steps: int = typer.Option(300, help="Steps of training for every model"),
-    limit: int = typer.Option(10, help="Documents per file of dev and test"),
+    limit: int = typer.Option(10, min=0, help="Documents per file of dev and test"),
     only: str | None = typer.Option(None, help="Models to train, by their first letters"),
     output: Path | None = typer.Option(None, "--output", "-o", help="Write all figures as JSON"),
 ) -> None:

@@ -9,9 +9,11 @@ from rich.progress import Progress
 from spacy.cli._util import app
 from wasabi import msg
 
+from ..errors import Errors
+from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..training.adapt import Adaptation, AdaptSettings, adapt, merge
+from .pipelines import find_pipe, load_pipeline, write_pipeline
 from .reporting import reported
-from .segment import load_pipeline
 
 EMBEDDED = "embedded"
 GIVEN = AdaptSettings()
@@ -48,8 +50,9 @@ def adapt_cli(
     )
     with reported():
         if output.is_file():
-            raise FileExistsError(f"{output} is a file, but a pipeline is a folder")
+            raise FileExistsError(Errors.SEG303.format(path=output, reason="it is a file, but a pipeline is a folder"))
         nlp = load_pipeline(None if model == EMBEDDED else model, lang, {})
+        component = find_pipe(nlp, SentenceSegmenter).name
         console = Console(stderr=True)
         with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
             task = bar.add_task("adapting")
@@ -58,11 +61,12 @@ def adapt_cli(
                 examples,
                 name=name,
                 settings=settings,
+                component=component,
                 watch=lambda done, total: bar.update(task, completed=done, total=total),
             )
         if merged:
-            merge(nlp)
-        nlp.to_disk(output)
+            merge(nlp, component=component)
+        write_pipeline(nlp, output)
     report(adaptation, output, None if merged else name)
 
 

@@ -8,19 +8,19 @@ from statistics import median
 import numpy as np
 import typer
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 from spacy.language import Language
 
 from ..align import sent_start_offsets
 from ..errors import Errors
-from ..files import write_atomically
+from ..files import write_output
+from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..training.adapt import AdaptSettings, adapt
 from ..training.formats import Record, find_files, read_records, take
 from ..training.readers import corpus_name
-from .benchmark import benchmark_app, measure
+from .benchmark import benchmark_app, check_conditions, measure, progress
+from .pipelines import find_pipe, load_pipeline
 from .reporting import reported
-from .segment import load_pipeline
 
 TRAIN = ".train."
 
@@ -48,17 +48,18 @@ def adapt_benchmark_cli(
         ",".join(AdaptSettings().conditions), help="Conditions of the examples, as in segment-adapt --conditions"
     ),
     max_steps: int = typer.Option(AdaptSettings().max_steps, help="Batches at most, as in segment-adapt"),
-    limit: int = typer.Option(0, help="Characters judged per corpus and condition, 0 for all"),
+    limit: int = typer.Option(0, min=0, help="Characters judged per corpus and condition, 0 for all"),
     general: list[str] = typer.Option([], help="Files on which an adapted model, its adapter off, has to be the base"),
     output: Path | None = typer.Option(None, "--output", "-o", help="Write all figures as JSON"),
 ) -> None:
     """Boundary F1 before and after adapting, and seconds. A corpus with fewer sentences than asked for gives all it has."""
     console = Console(width=None if Console().is_terminal else 160)
     with reported():
+        judged_under = check_conditions(conditions)
         settings = AdaptSettings(conditions=tuple(adapt_to.split(",")), max_steps=max_steps)
         rows: list[Row] = []
         nlp = load_pipeline(model, "xx", {})
-        for path in track(find_files(data), console=Console(stderr=True), transient=True):
+        for path in progress(find_files(data)):
             judged = Path(path.parent, path.name.replace(TRAIN, f".{split}."))
             if judged == path or not judged.is_file():
                 continue
@@ -67,12 +68,12 @@ def adapt_benchmark_cli(
                 nlp,
                 list(read_records(path)),
                 records,
-                conditions.split(","),
+                judged_under,
                 list(map(int, sizes.split(","))),
                 seeds,
                 settings,
             )
-            for condition, before in judge(nlp, records, conditions.split(",")).items():
+            for condition, before in judge(nlp, records, judged_under).items():
                 rows.append(Row(corpus_name(path), condition, before, after[condition], seconds))
         if not rows:
             raise ValueError(Errors.SEG114.format(split=split, paths=", ".join(data)))
@@ -81,8 +82,8 @@ def adapt_benchmark_cli(
             files = find_files(general)
             difference = largest_difference(nlp, load_pipeline(model, "xx", {}), files, limit)
             console.print(f"adapter off, {len(files)} general corpora: largest difference of a logit {difference}")
-    if output is not None:
-        write_atomically(output, json.dumps([asdict(row) for row in rows], indent=1).encode())
+        if output is not None:
+            write_output(output, json.dumps([asdict(row) for row in rows], indent=1).encode())
 
 
 def run_sizes(
@@ -98,15 +99,17 @@ def run_sizes(
 
     RETURNS (tuple): Condition -> number -> median F1, and number -> median seconds.
     """
+    pipe = find_pipe(nlp, SentenceSegmenter)
     after: dict[str, dict[int, float]] = {condition: {} for condition in conditions}
     seconds: dict[int, float] = {}
     for size in sizes:
         scores, times = [], []
         for seed in range(seeds):
             chosen = draw(examples, size, np.random.default_rng(seed))
-            times.append(adapt(nlp, chosen, settings=replace(settings, seed=seed)).seconds)
+            found = adapt(nlp, chosen, settings=replace(settings, seed=seed), component=pipe.name)
+            times.append(found.seconds)
             scores.append(judge(nlp, judged, conditions))
-            nlp.get_pipe("sentence_segmenter").set_adapter(None)  # type: ignore[attr-defined]
+            pipe.set_adapter(None)
         seconds[size] = median(times)
         for condition in conditions:
             after[condition][size] = median(score[condition] for score in scores)
@@ -137,12 +140,12 @@ def draw(records: list[Record], size: int, rng: np.random.Generator) -> list[Rec
 
 def largest_difference(nlp: Language, base: Language, files: list[Path], limit: int) -> float:
     """Compare the logits of two pipelines on the same texts."""
-    ours, theirs = (p.get_pipe("sentence_segmenter") for p in (nlp, base))
+    ours, theirs = (find_pipe(p, SentenceSegmenter) for p in (nlp, base))
     largest = 0.0
     for path in files:
         for record in take(read_records(path), limit):
             doc = base.make_doc(record.text)
-            (a,), (b,) = ours.predict([doc]), theirs.predict([doc])  # type: ignore[attr-defined]
+            (a,), (b,) = ours.predict([doc]), theirs.predict([doc])
             largest = max(largest, float(np.abs(a.logits - b.logits).max(initial=0.0)))
     return largest
 

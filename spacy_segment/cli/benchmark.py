@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 from time import perf_counter
+from typing import TypeVar
 
 import numpy as np
 import typer
@@ -16,13 +17,16 @@ from rich.progress import track
 from rich.table import Table
 from spacy.cli._util import app
 
-from ..files import write_atomically
+from ..errors import Errors
+from ..files import write_output
 from ..metrics import PRF, count
 from ..training.corruption import CONDITIONS
 from ..training.formats import Record, find_files, read_records, take
 from ..training.readers import corpus_name
 from .peers import MAKERS, Splitter, make_splitter, missing_splitters, splitter_version
 from .reporting import reported
+
+Item = TypeVar("Item")
 
 # On no treebank may a rule-based splitter be better by more than this.
 MARGIN = 0.005
@@ -70,8 +74,8 @@ def sentences_cli(
     data: list[str] = typer.Argument(..., help="Gold files, folders or patterns (JSONL, CoNLL-U, text, DocBin)"),
     systems: str = typer.Option(",".join(MAKERS), help="Splitters to compare; also names or paths of pipelines"),
     conditions: str = typer.Option(",".join(CONDITIONS), help="Conditions of the text"),
-    limit: int = typer.Option(0, help="Characters per corpus and condition, 0 for all"),
-    peer_limit: int = typer.Option(0, help="The same for all but the first splitter (pySBD is slow)"),
+    limit: int = typer.Option(0, min=0, help="Characters per corpus and condition, 0 for all"),
+    peer_limit: int = typer.Option(0, min=0, help="The same for all but the first splitter (pySBD is slow)"),
     per_corpus: bool = typer.Option(
         False, "--per-corpus", help="Print every corpus, not the mean of each folder alone"
     ),
@@ -81,27 +85,52 @@ def sentences_cli(
     no punctuation). Means are unweighted over corpora.
     """
     with reported():
-        chosen = systems.split(",")
-        results = run_sentences(find_files(data), chosen, conditions.split(","), limit=limit, peer_limit=peer_limit)
+        chosen = split_names("systems", systems)
+        results = run_sentences(
+            find_files(data), chosen, check_conditions(conditions), limit=limit, peer_limit=peer_limit
+        )
+        if not results:
+            raise ValueError(Errors.SEG115.format(paths=", ".join(data)))
         report(results, per_corpus=per_corpus)
         say_missing(missing_splitters(chosen))
         if output is not None:
-            write_atomically(output, json.dumps(as_json(results), indent=1).encode())
+            write_output(output, json.dumps(as_json(results), indent=1).encode())
+
+
+def check_conditions(given: str) -> list[str]:
+    """RETURNS (list of str): Names of conditions, given with commas between them. RAISES (ValueError): SEG200."""
+    names = split_names("conditions", given)
+    if not set(names) <= set(CONDITIONS):
+        raise ValueError(
+            Errors.SEG200.format(name="conditions", expected=f"some of {', '.join(CONDITIONS)}", value=given)
+        )
+    return names
+
+
+def split_names(option: str, given: str) -> list[str]:
+    """RETURNS (list of str): Names, given with commas between them. RAISES (ValueError): SEG200 if there are none."""
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    if not names:
+        raise ValueError(Errors.SEG200.format(name=option, expected="names with commas between them", value=given))
+    return names
 
 
 def run_sentences(
     files: list[Path], systems: list[str], conditions: list[str], *, limit: int, peer_limit: int
 ) -> Results:
-    """Run every splitter on every corpus (file) under every condition, one after the other on the same texts.
+    """Run every splitter on every corpus under every condition, one after the other on the same texts. Files of one folder and
+    name are one corpus, whatever their splits.
 
-    RAISES (ValueError): As `read_records`.
+    RAISES (ValueError): As `read_records`; SEG133 for a system that is neither a splitter nor a pipeline.
     """
+    corpora: dict[str, list[Path]] = defaultdict(list)
+    for path in files:
+        corpora[corpus_name(path)].append(path)
     results: Results = {}
-    for path in track(files, description="corpora", console=Console(stderr=True), transient=True):
-        records = list(take(read_records(path), limit))
+    for corpus, paths in progress(corpora.items()):
+        records = list(take((record for path in paths for record in read_records(path)), limit))
         if not records:
             continue
-        corpus = corpus_name(path)
         for system in systems:
             splitter = make_splitter(system, records[0].lang)
             if splitter is None:
@@ -110,6 +139,12 @@ def run_sentences(
             for condition in conditions:
                 results[corpus, condition, system] = measure(splitter, chosen, condition)
     return results
+
+
+def progress(corpora: Iterable[Item]) -> Iterable[Item]:
+    """The same, with a bar on a terminal."""
+    console = Console(stderr=True)
+    return track(corpora, "corpora", console=console, disable=not console.is_terminal, transient=True)
 
 
 def measure(splitter: Splitter, records: list[Record], condition: str) -> Result:

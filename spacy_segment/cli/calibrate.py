@@ -7,11 +7,12 @@ from rich.console import Console
 from rich.table import Table
 from spacy.cli._util import app
 
+from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..training.augmenters import conditions
 from ..training.calibration import Scores, calibrate
 from ..training.readers import SentenceCorpus
+from .pipelines import find_pipe, load_pipeline, write_pipeline
 from .reporting import reported
-from .segment import load_pipeline
 
 
 @app.command("segment-calibrate")
@@ -19,13 +20,14 @@ def calibrate_cli(
     pipeline: str = typer.Argument(..., help="Pipeline with a sentence segmenter"),
     dev: list[str] = typer.Argument(..., help="Gold dev files, folders or patterns"),
     output: Path = typer.Option(..., "--output", "-o", help="Folder to write the pipeline to"),
-    limit: int = typer.Option(2000, help="Characters per corpus, 0 for all"),
+    limit: int = typer.Option(2000, min=0, help="Characters per corpus, 0 for all"),
 ) -> None:
     """Give the logits the scale and the shift with the best boundary F1 (mean over conditions and corpora) on dev data."""
     with reported():
         nlp = load_pipeline(pipeline, "xx", {})
-        report(calibrate(nlp, SentenceCorpus(dev, conditions(), limit_chars=limit)(nlp)))
-        nlp.to_disk(output)
+        examples = SentenceCorpus(dev, conditions(), limit_chars=limit)(nlp)
+        report(calibrate(nlp, examples, find_pipe(nlp, SentenceSegmenter).name))
+        write_pipeline(nlp, output)
 
 
 def report(scores: Scores) -> None:

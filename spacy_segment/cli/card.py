@@ -16,7 +16,7 @@ from wasabi import msg
 from .. import __version__
 from ..card import card, describe, find_sources, read_sources, results
 from ..errors import Errors
-from ..files import write_atomically
+from ..files import write_output
 from ..pipeline.sources import forget_paths
 from ..training.formats import find_files
 from ..training.readers import corpus_name
@@ -96,5 +96,5 @@ def write(nlp: Language, output: Path, found: dict, findings: list[dict[str, Any
     nlp.to_disk(output)
     n_bytes = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     meta = {**nlp.meta, **describe(nlp, found, findings, n_bytes)}
-    write_atomically(output / "meta.json", json.dumps(meta, indent=2, ensure_ascii=False).encode())
-    write_atomically(output / "README.md", card(meta, found, findings).encode())
+    write_output(output / "meta.json", json.dumps(meta, indent=2, ensure_ascii=False).encode())
+    write_output(output / "README.md", card(meta, found, findings).encode())

@@ -35,7 +35,7 @@ def topics_cli(source: str = SOURCE, output: Path = OUTPUT) -> None:
 def corrupt_cli(
     source: list[str] = typer.Argument(..., help="Gold files, folders or patterns"),
     output: Path = OUTPUT,
-    limit: int = typer.Option(0, help="Characters per corpus, 0 for all"),
+    limit: int = typer.Option(0, min=0, help="Characters per corpus, 0 for all"),
 ) -> None:
     """Sentences -> CONDITION/FOLDER/NAME.spacy for clean, flat and corrupted text, which `spacy evaluate` reads."""
     _run(lambda: corrupt(source, output, limit), output)

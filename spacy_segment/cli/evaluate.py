@@ -21,8 +21,7 @@ from wasabi import msg
 
 from ..align import move_to_tokens, sent_start_offsets, text_length
 from ..curves import N_BINS, Histogram, Lengths
-from ..errors import Errors
-from ..files import write_atomically
+from ..files import write_output
 from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..pipeline.topic_segmenter import TopicSegmenter
 from ..scorers import CORPUS
@@ -33,8 +32,8 @@ from ..training.corruption import CONDITIONS
 from ..training.readers import SentenceCorpus
 from ..training.topic_readers import TopicCorpus
 from .benchmark import Result
+from .pipelines import find_pipe, load_pipeline
 from .reporting import reported
-from .segment import load_pipeline
 from .topics import Figures
 
 evaluate_app = typer.Typer(help="Figures of a pipeline per corpus and condition, as JSON and Markdown")
@@ -78,7 +77,7 @@ def sentences_cli(
     data: list[str] = typer.Argument(..., help="Gold files, folders or patterns (JSONL, CoNLL-U, text, DocBin)"),
     output: Path = typer.Option(..., "--output", "-o", help="JSON file; the tables go beside it as .md"),
     model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded model if left out"),
-    limit: int = typer.Option(0, help="Characters per corpus, 0 for all"),
+    limit: int = typer.Option(0, min=0, help="Characters per corpus, 0 for all"),
 ) -> None:
     """Boundary precision, recall, F1 and sentence F1 on clean, flat and corrupted text; curves; speed."""
     _run(evaluate_sentences, data, output, model, limit, SENTENCE_FIGURES)
@@ -89,7 +88,7 @@ def topics_cli(
     data: list[str] = typer.Argument(..., help="Gold files of any format of topics, folders or patterns"),
     output: Path = typer.Option(..., "--output", "-o", help="JSON file; the tables go beside it as .md"),
     model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded models if left out"),
-    limit: int = typer.Option(0, help="Documents per file, 0 for all"),
+    limit: int = typer.Option(0, min=0, help="Documents per file, 0 for all"),
 ) -> None:
     """Pk, WindowDiff, B and boundary F1 on clean, flat and corrupted text, on the sentences that the pipeline finds; curves;
     speed.
@@ -101,8 +100,8 @@ def _run(evaluate: Any, data: list[str], output: Path, model: str | None, limit:
     with reported():
         nlp = load_pipeline(model, "xx", {}, topics=evaluate is evaluate_topics)
         found = {"model": name_of(nlp, model), **evaluate(nlp, data, limit)}
-        write_atomically(output, srsly.json_dumps(found, indent=1).encode())
-        write_atomically(output.with_suffix(".md"), report(found, figures).encode())
+        write_output(output, srsly.json_dumps(found, indent=1).encode())
+        write_output(output.with_suffix(".md"), report(found, figures).encode())
     msg.good(f"{len(found['rows'])} rows in {output} and {output.with_suffix('.md')}")
 
 
@@ -222,14 +221,6 @@ def report(found: dict[str, Any], figures: tuple[str, ...]) -> str:
         speed = f"{mean['speed']:,.0f} {found['unit']}/s in the model."
         parts += [f"## {condition}", markdown(["corpus", *figures], [*rows, total]), speed]
     return "\n\n".join(parts) + "\n"
-
-
-def find_pipe(nlp: Language, kind: type) -> Any:
-    """The first component of a class. RAISES (ValueError): SEG135 if there is none."""
-    for _, pipe in nlp.pipeline:
-        if isinstance(pipe, kind):
-            return pipe
-    raise ValueError(Errors.SEG135.format(kind=kind.__name__, names=", ".join(nlp.pipe_names) or "none"))
 
 
 def run_before(nlp: Language, pipe: Pipe, docs: Iterable[Doc]) -> list[Doc]:

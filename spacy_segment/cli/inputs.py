@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import Errors
+from ..training.formats import check_text
 
 STDIN = "-"
 READ_BYTES = 1 << 20
@@ -49,7 +50,7 @@ def expand(patterns: list[str]) -> list[str]:
 
 
 def read_sources(names: list[str]) -> Iterator[Source]:
-    """Open one file after the other. `.gz` is unpacked; every line of a `.jsonl` is a text of its own (key "text").
+    """Open one file after the other. `.gz` is unpacked; every line of a `.jsonl` that is not blank is a text of its own (key "text").
 
     RAISES (ValueError): SEG132 naming file and line.
     """
@@ -96,12 +97,12 @@ def decode_parts(file: BinaryIO, name: str) -> Iterator[str]:
 
 def _json_sources(name: str, file: BinaryIO) -> Iterator[Source]:
     for number, line in _lines(name, file):
+        if not line.strip():
+            continue
         try:
             record = json.loads(line)
             text = record["text"]
-            if not isinstance(text, str):
-                raise TypeError('"text" is not a string')
-            text.encode()  # half a surrogate pair is no text
+            check_text(text)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             reason = f"expected a JSON object with a text, got {type(error).__name__}: {error}"
             raise ValueError(Errors.SEG132.format(path=name, line=number, reason=reason)) from error

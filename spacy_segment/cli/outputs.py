@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+import numpy as np
 from spacy.tokens import Doc, DocBin
 
 from ..topics import TOPICS, main_spans, span_levels
@@ -29,7 +30,7 @@ def write_text(file: BinaryIO, name: str, offset: int, doc: Doc) -> None:
 def write_jsonl(file: BinaryIO, name: str, offset: int, doc: Doc) -> None:
     """One object per text (per part of a long one): "text", where it starts in the file, and "sents" as offsets.
 
-    "topics", if there are any: start, end, label, probability and level of every span.
+    "topics", if there are any: start, end, label, probability (null if it is not known) and level of every span.
     """
     sents = []
     for sent in doc.sents:
@@ -41,15 +42,17 @@ def write_jsonl(file: BinaryIO, name: str, offset: int, doc: Doc) -> None:
     record: dict = {"id": name, "offset": offset, "text": doc.text, "sents": sents}
     if TOPICS in doc.spans:
         group = doc.spans[TOPICS]
+        scores = np.asarray(group.attrs.get("scores", [None] * len(group))).tolist()
         record["topics"] = [
             {"start": span.start_char, "end": span.end_char, "label": span.label_, "score": score, "level": level}
-            for span, score, level in zip(group, group.attrs["scores"], span_levels(group).tolist(), strict=True)
+            for span, score, level in zip(group, scores, span_levels(group).tolist(), strict=True)
         ]
     file.write((json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass"))
 
 
 def write_conllu(file: BinaryIO, name: str, offset: int, doc: Doc) -> None:
-    """CoNLL-U with words and white space alone; tokens that are white space go into SpacesAfter of the word before."""
+    """CoNLL-U with words alone, and whether white space follows them; tokens that are white space are left out."""
+    name = " ".join(name.split())  # a newline would end the comment
     lines = [f"# newdoc id = {name}"] if offset == 0 else []
     for sent in doc.sents:
         words = [token for token in sent if not token.is_space]

@@ -4,6 +4,7 @@ Each is made for a language and maps texts to character offsets of sentence star
 language, or is not installed, is left out.
 """
 
+import sys
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -11,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 import spacy
 
 from ..align import next_text, sent_start_offsets
+from .pipelines import load_pipeline
 
 Splitter = Callable[[list[str]], list[list[int]]]
 
@@ -22,7 +24,7 @@ def make_splitter(name: str, lang: str) -> Splitter | None:
     """Make a splitter by its name, or by the name or path of a pipeline.
 
     RETURNS (Callable or None): None if the splitter is not installed or does not know the language.
-    RAISES (OSError): If there is neither a splitter nor a pipeline of that name.
+    RAISES (ValueError): SEG133 if there is neither a splitter nor a pipeline of that name.
     """
     if name not in MAKERS:
         return _pipeline(name)
@@ -58,9 +60,9 @@ def _pipeline(name: str) -> Splitter:
     if name in ("sentence_segmenter", "sentencizer"):
         nlp = spacy.blank("xx")
         nlp.add_pipe(name)
+        nlp.max_length = sys.maxsize
     else:
-        nlp = spacy.load(name)
-    nlp.max_length = 10**9
+        nlp = load_pipeline(name, "xx", {})
     return lambda texts: [sent_start_offsets(doc).tolist() for doc in nlp.pipe(texts)]
 
 

@@ -13,7 +13,7 @@ from spacy.cli._util import app
 from wasabi import msg
 
 from ..errors import Errors
-from ..files import atomic_file
+from ..files import output_file
 from .reporting import in_words, reported
 
 FORMATS = ("png", "svg", "pdf")
@@ -59,7 +59,7 @@ def draw_file(file: Path, output: Path, kind: str) -> Iterator[str]:
         raise ValueError(Errors.SEG136.format(path=file, reason=in_words(file, error))) from error
     for what, figure in figures.items():
         name = f"{file.stem}-{what}.{kind}"
-        with atomic_file(output / name) as target:
+        with output_file(output / name) as target:
             # Without a date the same figures give the same bytes.
             figure.savefig(target, format=kind, dpi=120, metadata={"Date": None} if kind == "svg" else {})
         yield name

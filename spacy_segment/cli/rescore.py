@@ -7,11 +7,12 @@ from rich.console import Console
 from rich.table import Table
 from spacy.cli._util import app
 
+from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..training.augmenters import conditions
 from ..training.readers import SentenceCorpus
 from ..training.rescoring import fit_rescoring
+from .pipelines import find_pipe, load_pipeline, write_pipeline
 from .reporting import reported
-from .segment import load_pipeline
 
 
 @app.command("segment-rescore")
@@ -19,7 +20,7 @@ def rescore_cli(
     dev: list[str] = typer.Argument(..., help="Gold dev files, folders or patterns"),
     model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded model if left out"),
     output: Path = typer.Option(..., "--output", "-o", help="Folder to write the pipeline to"),
-    limit: int = typer.Option(8000, help="Characters of the documents of every corpus, 0 for all"),
+    limit: int = typer.Option(8000, min=0, help="Characters of the documents of every corpus, 0 for all"),
     short: int = typer.Option(2000, help="Characters of every corpus that are read once more, in short parts"),
     length: int = typer.Option(300, help="Characters of a short part"),
 ) -> None:
@@ -30,8 +31,9 @@ def rescore_cli(
         nlp = load_pipeline(model, "xx", {})
         whole = SentenceCorpus(dev, conditions(), limit_chars=limit)
         parts = SentenceCorpus(dev, conditions(), max_chars=length, limit_chars=short)
-        scores = fit_rescoring(nlp, [whole(nlp), parts(nlp)])
-        nlp.to_disk(output)
+        component = find_pipe(nlp, SentenceSegmenter).name
+        scores = fit_rescoring(nlp, [whole(nlp), parts(nlp)], component=component)
+        write_pipeline(nlp, output)
     table = Table("texts", "before", "after", title="boundary F1 (macro) on dev corpora left out in turn")
     for name, score in zip(("documents", "short parts"), scores, strict=True):
         table.add_row(name, f"{score.before:.4f}", f"{score.after:.4f}")

@@ -6,13 +6,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
-import spacy
 import typer
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from spacy.cli._util import app
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span, SpanGroup
 
 from ..align import text_length
 from ..errors import Errors
@@ -20,6 +19,7 @@ from ..files import atomic_file
 from ..topics import TOPICS, main_spans
 from .inputs import STDIN, Source, expand, read_sources
 from .outputs import WRITERS, DocBinFiles, HtmlPage, Sink, Stream
+from .pipelines import load_pipeline
 from .reporting import reported
 
 FORMATS = (*WRITERS, "html", "spacy")
@@ -50,32 +50,6 @@ def segment_cli(
             raise
         except OSError as error:
             raise OSError(Errors.SEG139.format(path=output or "standard output", reason=error)) from error
-
-
-def load_pipeline(model: str | None, lang: str, settings: dict, *, topics: bool = False) -> Language:
-    """The embedded model in a blank pipeline, or a pipeline of the user's.
-
-    topics (bool): Add the embedded topic model, unless the pipeline has a topic segmenter.
-
-    RAISES (ValueError): SEG133 if there is no such pipeline, or it sets no sentences.
-    """
-    try:
-        if model is None:
-            nlp = spacy.blank(lang)
-            nlp.add_pipe("sentence_segmenter", config=settings)
-        else:
-            override = {"components": {"sentence_segmenter": settings}} if settings else {}
-            nlp = spacy.load(model, config=override)
-    except (ValueError, OSError, ImportError) as error:
-        if str(error).startswith("[SEG"):
-            raise
-        raise ValueError(Errors.SEG133.format(name=model or lang, reason=error)) from error
-    if not nlp("One two.").has_annotation("SENT_START"):
-        raise ValueError(Errors.SEG133.format(name=model, reason="no component of it sets sentence starts"))
-    if topics and "topic_segmenter" not in nlp.pipe_names:
-        nlp.add_pipe("topic_segmenter")
-    nlp.max_length = sys.maxsize
-    return nlp
 
 
 def keep_probs(nlp: Language) -> None:
@@ -127,12 +101,25 @@ def segment_source(nlp: Language, source: Source) -> Iterator[tuple[int, Doc]]:
             doc = nlp(_cut(buffer, BLOCK))
             # The last sentence (or topic) may go on in the next part. If it is the only one, keep going all the same.
             last = max((span.start for span in main_spans(doc, TOPICS) or doc.sents), default=0)
-            done = doc[:last].as_doc() if last else doc
+            done = _head(doc, last) if last else doc
             yield offset, done
             offset += len(done.text)
             buffer = buffer[len(done.text) :]
     if buffer:
         yield offset, nlp(buffer)
+
+
+def _head(doc: Doc, end: int) -> Doc:
+    """The first `end` tokens as a Doc, with the topics that lie in them, which `Span.as_doc` leaves out."""
+    head = doc[:end].as_doc()
+    if TOPICS in doc.spans:
+        group = doc.spans[TOPICS]
+        spans = [Span(head, span.start, span.end, label=span.label) for span in group if span.end <= end]
+        attrs = {
+            name: values[: end if name == "boundary_probs" else len(spans)] for name, values in group.attrs.items()
+        }
+        head.spans[TOPICS] = SpanGroup(head, name=TOPICS, spans=spans, attrs=attrs)
+    return head
 
 
 def _cut(text: str, size: int) -> str:

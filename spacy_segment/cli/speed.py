@@ -15,9 +15,9 @@ from spacy.cli._util import setup_gpu
 from ..training.formats import find_files, read_records
 from .benchmark import benchmark_app
 from .peers import splitter_version
+from .pipelines import load_pipeline
 from .reference import DTYPES, compare, workloads
 from .reporting import reported
-from .segment import load_pipeline
 
 
 @benchmark_app.command("speed")

@@ -9,22 +9,23 @@ from rich.console import Console
 from rich.table import Table
 from spacy.language import Language
 
+from ..errors import Errors
 from ..metrics import PRF
-from ..pipeline.sources import configure
+from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..scorers import CONDITION, CORPUS
 from ..training.augmenters import conditions
 from ..training.readers import SentenceCorpus
 from ..training.thresholds import TRIED, count_boundaries
 from .benchmark import benchmark_app
+from .pipelines import change_settings, find_pipe, load_pipeline, write_pipeline
 from .reporting import reported
-from .segment import load_pipeline
 
 
 @benchmark_app.command("threshold")
 def threshold_cli(
     data: list[str] = typer.Argument(..., help="Gold dev files, folders or patterns"),
     model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded model if left out"),
-    limit: int = typer.Option(5000, help="Characters per corpus, 0 for all"),
+    limit: int = typer.Option(5000, min=0, help="Characters per corpus, 0 for all"),
     output: Path | None = typer.Option(None, "--output", "-o", help="Save the pipeline with the best threshold here"),
 ) -> None:
     """Boundary F1 over thresholds (mean over folders of the mean over their corpora) under every condition.
@@ -46,19 +47,25 @@ def threshold_cli(
     best = max(means, key=lambda t: means[t])
     console.print(f"best threshold: {'none' if best is None else best}")
     if output is not None:
-        configure(nlp.get_pipe("sentence_segmenter"), nlp, threshold=best)
-        nlp.to_disk(output)
+        with reported():
+            change_settings(nlp, {"threshold": best})
+            write_pipeline(nlp, output)
 
 
 def try_thresholds(nlp: Language, data: list[str], limit: int) -> dict[str, dict[float | None, float]]:
-    """RETURNS (dict): Condition -> threshold -> mean over folders of the mean boundary F1 of their corpora."""
-    pipe = nlp.get_pipe("sentence_segmenter")
+    """RETURNS (dict): Condition -> threshold -> mean over folders of the mean boundary F1 of their corpora.
+
+    RAISES (ValueError): SEG110, SEG111, SEG135; SEG115 if no document has a text.
+    """
+    pipe = find_pipe(nlp, SentenceSegmenter)
     counts: dict[str, dict[str, dict[float | None, PRF]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(PRF)))
     corpus = SentenceCorpus(data, conditions(), limit_chars=limit)
     for example in corpus(nlp):
         labels = example.reference.user_data
         for t, prf in count_boundaries(pipe, [example])[0].items():
             counts[labels[CONDITION]][labels[CORPUS]][t] += prf
+    if not counts:
+        raise ValueError(Errors.SEG115.format(paths=", ".join(data)))
     return {condition: {t: _macro(corpora, t) for t in TRIED} for condition, corpora in counts.items()}
 
 

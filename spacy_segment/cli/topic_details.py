@@ -13,13 +13,14 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..metrics import PRF, boundary_prf, pk, segment_label_f
+from ..pipeline.topic_segmenter import TopicSegmenter
 from ..scorers import CORPUS, labelled_segments
 from ..topics import NO_LABEL, TOPICS, find_units, topics_of
 from ..training.topic_readers import TopicCorpus
 from ..types import Bools1d
 from .benchmark import benchmark_app
+from .pipelines import find_pipe, load_pipeline
 from .reporting import reported
-from .segment import load_pipeline
 
 # Settings of the component, and the condition of the text, by column of the table.
 VIEWS = {
@@ -34,7 +35,7 @@ VIEWS = {
 def topic_details_cli(
     data: list[str] = typer.Argument(..., help="Gold files of any format of topics, folders or patterns"),
     model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded models if left out"),
-    limit: int = typer.Option(0, help="Documents per file, 0 for all"),
+    limit: int = typer.Option(0, min=0, help="Documents per file, 0 for all"),
 ) -> None:
     """Pk / boundary F1 by corpus: units, two levels (all headings count), text without punctuation; and label F1."""
     with reported():
@@ -83,9 +84,9 @@ class Cell:
 
 def measure(nlp: Language, data: list[str], limit: int, view: str) -> dict[str, Cell]:
     """RETURNS (dict): Corpus -> figures, on the sentences of the pipeline's own sentence component."""
-    pipe = nlp.get_pipe("topic_segmenter")
+    pipe = find_pipe(nlp, TopicSegmenter)
     settings, condition = VIEWS[view]
-    pipe.cfg.update(settings)  # type: ignore[attr-defined]
+    pipe.cfg.update(settings)
     cells: dict[str, Cell] = defaultdict(Cell)
     for example, doc in _run(nlp, TopicCorpus(data, limit=limit, condition=condition)(nlp)):
         starts = find_units(doc, str(settings["units"])).starts

@@ -15,15 +15,18 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..align import reference_doc
-from ..files import write_atomically
+from ..errors import Errors
+from ..files import write_output
 from ..metrics import PRF, boundary_prf, boundary_similarity, pk, window_diff
+from ..pipeline.sentence_segmenter import SentenceSegmenter
+from ..pipeline.topic_segmenter import TopicSegmenter
 from ..scorers import CORPUS
 from ..topics import TOPICS, find_units, topics_of
 from ..training.topic_readers import TopicCorpus, sentence_starts
 from ..types import Bools1d
-from .benchmark import benchmark_app, say_missing
+from .benchmark import benchmark_app, say_missing, split_names
+from .pipelines import find_pipe, load_pipeline
 from .reporting import reported
-from .segment import load_pipeline
 from .topic_peers import MAKERS, Segmenter, make_segmenters, missing_segmenters
 
 
@@ -59,7 +62,7 @@ def topics_cli(
     model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded models if left out"),
     systems: str = typer.Option("", help=f"Of {', '.join(MAKERS)}, and names or paths of pipelines; all if left out"),
     sentences: str = typer.Option("ours", help="Units: ours (the sentence component), rule (a plain splitter), lines"),
-    limit: int = typer.Option(0, help="Documents per file, 0 for all"),
+    limit: int = typer.Option(0, min=0, help="Documents per file, 0 for all"),
     threshold: float | None = typer.Option(None, help="Another threshold of our component"),
     per_corpus: bool = typer.Option(False, "--per-corpus", help="Print every corpus"),
     output: Path | None = typer.Option(None, "--output", "-o", help="Write all figures as JSON"),
@@ -67,10 +70,11 @@ def topics_cli(
     """Pk, WindowDiff, B, boundary F1 and speed of topic segmenters; a corpus is a folder, means are over corpora."""
     with reported():
         nlp = load_pipeline(model, "xx", {}, topics=True)
+        pipe = find_pipe(nlp, TopicSegmenter)
         if threshold is not None:
-            nlp.get_pipe("topic_segmenter").cfg["threshold"] = threshold
-        chosen = systems.split(",") if systems else None
-        segmenters = make_segmenters(nlp.get_pipe("topic_segmenter"), chosen)
+            pipe.cfg["threshold"] = threshold
+        chosen = split_names("systems", systems) if systems else None
+        segmenters = make_segmenters(pipe, chosen)
         figures, splitting = compare(nlp, segmenters, data, sentences, limit)
     console = Console()
     rows = {name: _macro(corpora) for name, corpora in figures.items()}
@@ -96,7 +100,7 @@ def topics_cli(
     if output is not None:
         per = {name: {corpus: f.means() for corpus, f in corpora.items()} for name, corpora in figures.items()}
         with reported():
-            write_atomically(output, srsly.json_dumps({"macro": rows, "corpora": per}, indent=2).encode())
+            write_output(output, srsly.json_dumps({"macro": rows, "corpora": per}, indent=2).encode())
 
 
 def compare(
@@ -105,7 +109,7 @@ def compare(
     """Run every segmenter on every document.
 
     RETURNS (tuple): Segmenter -> corpus -> figures, and sentences per second of sentence splitting (0 if not ours).
-    RAISES (ValueError): SEG110, SEG141.
+    RAISES (ValueError): SEG110, SEG141; SEG115 if no document has two sentences.
     """
     documents: dict[str, list[tuple[Doc, Bools1d]]] = defaultdict(list)
     seconds, n_sentences = 0.0, 0
@@ -113,7 +117,7 @@ def compare(
         text = example.reference.text
         if sentences == "ours":
             start = time.perf_counter()
-            doc = nlp.get_pipe("sentence_segmenter")(nlp.make_doc(text))
+            doc = find_pipe(nlp, SentenceSegmenter)(nlp.make_doc(text))
             seconds += time.perf_counter() - start
         else:
             doc = reference_doc(nlp.tokenizer, text, sentence_starts(text, sentences))
@@ -122,6 +126,8 @@ def compare(
         if len(units.starts) > 1:
             gold, _, _ = topics_of(example.reference, TOPICS, units.starts, text=text)
             documents[example.reference.user_data[CORPUS]].append((doc, gold))
+    if not documents:
+        raise ValueError(Errors.SEG115.format(paths=", ".join(data)))
     figures: dict[str, dict[str, Figures]] = {name: defaultdict(Figures) for name in segmenters}
     for corpus, docs in documents.items():
         mean = sum(len(gold) for _, gold in docs) / sum(int(gold.sum()) for _, gold in docs)

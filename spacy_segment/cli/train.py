@@ -1,5 +1,7 @@
 """`python -m spacy segment-train`: train the small sentence model as its config says, with batches made by many processes."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
@@ -10,9 +12,11 @@ from spacy.training.initialize import init_nlp
 from spacy.util import load_config, registry, resolve_dot_names
 from thinc.api import fix_random_seed
 
+from ..errors import Errors
 from ..training.calibration import calibrate
 from ..training.packed_loop import PackedSettings, train_packed
 from .calibrate import report
+from .pipelines import make_folder, write_pipeline
 from .reporting import reported
 
 GIVEN = PackedSettings()
@@ -36,21 +40,20 @@ def train_cli(
     given as for `spacy train`: --paths.train ... --paths.dev ... A killed run goes on when the same command is given again.
     """
     with reported():
-        raw = load_config(config_path, parse_config_overrides(ctx.args))
-        config = raw.interpolate()
+        with config_errors(config_path):
+            raw = load_config(config_path, parse_config_overrides(ctx.args))
+            config = raw.interpolate()
+            seed = config["training"]["seed"]
+            _ = config["corpora"]["dev"]  # asked for once all is trained
         settings = PackedSettings(
-            steps=steps,
-            size=size,
-            learn_rate=learn_rate,
-            dropout=dropout,
-            n_processes=workers,
-            seed=config["training"]["seed"],
+            steps=steps, size=size, learn_rate=learn_rate, dropout=dropout, n_processes=workers, seed=seed
         )
         settings.check()
-        output.mkdir(parents=True, exist_ok=True)
+        make_folder(output)
         setup_gpu(gpu_id)
         fix_random_seed(settings.seed)
-        nlp = init_nlp(raw, use_gpu=gpu_id)
+        with config_errors(config_path):
+            nlp = init_nlp(raw, use_gpu=gpu_id)
         console = Console(stderr=True)
         columns = (*Progress.get_default_columns(), TimeElapsedColumn(), TextColumn("loss {task.fields[loss]:.4f}"))
         with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
@@ -64,4 +67,16 @@ def train_cli(
             )
         (dev,) = resolve_dot_names(registry.resolve({"corpora": config["corpora"]}), ["corpora.dev"])
         report(calibrate(nlp, dev(nlp)))
-        nlp.to_disk(output / "model-last")
+        write_pipeline(nlp, output / "model-last")
+
+
+@contextmanager
+def config_errors(path: Path) -> Iterator[None]:
+    """RAISES (ValueError): SEG202 for what is wrong with a config; what has a code of its own keeps it."""
+    try:
+        yield
+    except (ValueError, OSError, KeyError) as error:
+        if str(error).startswith("[SEG"):
+            raise
+        reason = f"{error} is missing in it" if isinstance(error, KeyError) else error
+        raise ValueError(Errors.SEG202.format(path=path, reason=reason)) from error

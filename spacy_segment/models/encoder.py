@@ -20,7 +20,7 @@ from ..text import code_points, is_kind
 from ..types import EncoderModel, Floats1d, Floats2d, Ints1d, Ints2d, PieceStates
 from .checkpoints import build_config, build_encoder, lookahead_per_layer, read_checkpoint
 from .pieces import N_VALUES, cut, encode_all, surface_of_pieces
-from .shim import TorchShim, check_vocabulary
+from .shim import TorchShim, check_sizes, check_vocabulary
 from .torch.lookahead import Shape
 from .torch.units import run_means
 from .windows import windows
@@ -84,8 +84,8 @@ def HFEncoder(
     lookahead (int, None or "auto"): Pieces seen to the right in all, split over the layers; None for no limit; "auto"
         for what a SaT checkpoint says, and 48 for any other.
     lookback (int or None): Pieces of the window before that a window repeats; of the window after as well, if there is no
-        limit. None: 64 with a limit, 128 without.
-    window (int): Pieces read at once, the special ones included.
+        limit. None: 64 with a limit, 128 without, less in a small window.
+    window (int): Pieces read at once, the special ones included; fewer if the encoder has no more positions.
     batch_pieces (int or None): Pieces computed at once, by each thread. None: few on a CPU, whose caches hold them, many on a GPU.
     dtype (str): "auto", "float32", "bfloat16" or "int8", see `TorchShim`.
     surface (bool): Tell the encoder the case of every piece and the spaces and newlines around it, which most
@@ -97,6 +97,8 @@ def HFEncoder(
     """
     if isinstance(lookahead, str) and lookahead != "auto":
         raise ValueError(Errors.SEG200.format(name="lookahead", expected="a number, None or 'auto'", value=lookahead))
+    check_sizes(window=window)
+    check_sizes(least=0, **{k: v for k, v in (("lookahead", lookahead), ("lookback", lookback)) if isinstance(v, int)})
     build = partial(build_encoder, lookahead=lookahead, n_values=N_VALUES if surface else ())
     shim = HFShim(build, dtype=dtype, name=name, tokenizer=tokenizer, n_layers=n_layers)
     shim.learn_rate_scale = learn_rate_scale
@@ -258,27 +260,29 @@ def _batches(model: EncoderModel, texts: list[Tokens]) -> Iterator[list[Segment]
     """Windows of all Docs, sorted by shape and packed under a budget of pieces."""
     shim, lookback = _shim(model), model.attrs["lookback"]
     limits = lookahead_per_layer(shim.meta["config"], model.attrs["lookahead"])
+    size = min(model.attrs["window"], shim.module.n_positions or model.attrs["window"]) - 2
     if lookback is None:
-        lookback = LOOKBACK if limits is None else LIMITED_LOOKBACK
+        room = size // 3 if limits is None else max(0, size - sum(limits)) // 2
+        lookback = min(LOOKBACK if limits is None else LIMITED_LOOKBACK, room)
     segments = [
         Segment(i, slice(w.start, w.stop), slice(w.keep_start, w.keep_stop))
         for i, text in enumerate(texts)
         for w in windows(
             len(text.ids),
-            size=model.attrs["window"] - 2,
+            size=size,
             lookback=lookback,
             lookahead=lookback if limits is None else sum(limits),
         )
     ]
     budget = model.attrs["batch_pieces"] or (CPU_PIECES if _shim(model).device.type == "cpu" else GPU_PIECES)
     batch: list[Segment] = []
-    size = 0
+    n_pieces = 0
     for segment in sorted(segments, key=lambda s: s.shape, reverse=True):
-        if batch and size + segment.shape[0] > budget:
+        if batch and n_pieces + segment.shape[0] > budget:
             yield batch
-            batch, size = [], 0
+            batch, n_pieces = [], 0
         batch.append(segment)
-        size += segment.shape[0]
+        n_pieces += segment.shape[0]
     if batch:
         yield batch
 

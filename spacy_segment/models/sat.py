@@ -27,7 +27,7 @@ def SaT(encoder: EncoderModel, *, n_marks: int = 0, pretrained: str | None = Non
         the first of them is "none"). 0 trains without this target.
     pretrained (str or None): Name of weights inside the package to start from. They are those of the small encoder; an
         encoder that brings its own weights keeps them.
-    RAISES (ValueError): SEG201, SEG301.
+    RAISES (ValueError): SEG200 for weights of another encoder than the given one; SEG201, SEG301.
 
     Its parameter "rescoring", (SIZE,) or empty, holds the weights of `rescoring.rescore`, which the component applies to the logits.
 
@@ -38,6 +38,9 @@ def SaT(encoder: EncoderModel, *, n_marks: int = 0, pretrained: str | None = Non
     params, attrs = {"rescoring": NO_RESCORING}, {"n_marks": n_marks}
     model: SentenceModel = Model("sat", forward, init=init, layers=[encoder, head], params=params, attrs=attrs)
     if pretrained is not None and "pretrained_head" not in encoder.attrs:
+        if "set_vocabulary" not in encoder.attrs:
+            expected = "null for an encoder other than spacy_segment.BandedEncoder.v1"
+            raise ValueError(Errors.SEG200.format(name="pretrained", expected=expected, value=pretrained))
         load_weights(model, pretrained_path(pretrained).read_bytes())
     return model
 

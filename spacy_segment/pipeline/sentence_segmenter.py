@@ -259,13 +259,22 @@ class SentenceSegmenter(Segmenter):
 
         vocabulary (Tokenizer or None): Vocabulary for a small encoder that has none yet, see
             `spacy_segment.train_vocabulary.v1`. None learns a small one from the examples.
+        RAISES (ValueError): SEG200 for a vocabulary beside an encoder that brings its own pieces.
         """
         validate_get_examples(get_examples, "SentenceSegmenter.initialize")
-        encoder = self.model.layers[0]
-        if vocabulary is not None and not encoder.shims[0].is_built:
-            encoder.attrs["set_vocabulary"](encoder, vocabulary)
+        if vocabulary is not None:
+            self._set_vocabulary(vocabulary)
         self.model.initialize(X=[example.reference for example in islice(get_examples(), SAMPLE)])
         settle_sources(self)
+
+    def _set_vocabulary(self, vocabulary: Any) -> None:
+        """Give a vocabulary to the small encoder, unless it has one."""
+        encoder = next((node for node in self.model.walk() if "set_vocabulary" in node.attrs), None)
+        if encoder is None:
+            expected = "null for an encoder other than spacy_segment.BandedEncoder.v1"
+            raise ValueError(Errors.SEG200.format(name="vocabulary", expected=expected, value=vocabulary))
+        if not encoder.shims[0].is_built:
+            encoder.attrs["set_vocabulary"](encoder, vocabulary)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """RETURNS (bytes): Settings, model and adapters. RAISES (ValueError): SEG311."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import srsly
 
 from ..errors import Errors
-from ..files import write_atomically
+from ..files import write_output
 
 # The folders that are read.
 KINDS = ("sentences", "topics")
@@ -41,7 +41,7 @@ def verify(data: Path, project: Path, output: Path) -> tuple[int, int]:
         for key, path in found.items()
     ]
     table = "".join("\t".join(row) + "\n" for row in [("file", "md5", "checked"), *rows])
-    write_atomically(output, table.encode())
+    write_output(output, table.encode())
     return len(rows), sum(checked == "checksum" for *_, checked in rows)
 
 

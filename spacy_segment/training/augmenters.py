@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from spacy.language import Language
+from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..align import reference_doc, sent_start_offsets
+from ..align import has_sents, reference_doc, sent_start_offsets
 from ..errors import Errors
 from ..loss import MARKS
 from ..scorers import CONDITION
@@ -55,19 +56,20 @@ def make_example(nlp: Language, changed: Corrupted, data: dict | None = None) ->
 
 
 def corruption_mix(weights: dict[str, float], seed: int = 0, abbreviated: float = 0.0) -> Augmenter:
-    """Corrupt every text in one of several ways.
+    """Corrupt every text in one of several ways. The Examples it makes hold sentence starts, and nothing else that was gold.
 
     weights (dict): Name of a corruption (`CORRUPTIONS`) -> how often, relative to the others.
     abbreviated (float): How often a text gets some abbreviations of its language before (`abbreviations.abbreviate`).
-    RAISES (ValueError): SEG210 for an unknown name or a negative weight; SEG200.
+    RAISES (ValueError): SEG210 for an unknown name or a negative weight; SEG200. SEG402 for an Example without gold sentence starts.
     """
     corrupt = draw_corruption(weights, abbreviated)
     rng = np.random.default_rng(seed)
 
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
         reference = example.reference
+        starts = gold_starts(reference)
         lang = reference.user_data.get(LANGUAGE, nlp.lang)
-        changed = corrupt(reference.text, sent_start_offsets(reference), rng, lang)
+        changed = corrupt(reference.text, starts, rng, lang)
         if changed.text.strip():
             yield make_example(nlp, changed, reference.user_data)
         else:
@@ -102,7 +104,7 @@ def conditions(names: list[str] | None = None) -> Augmenter:
     """Every text under every condition of the benchmark, for a dev corpus.
 
     names (list of str or None): Some of "clean", "flat", "corrupted"; None for all.
-    RAISES (ValueError): SEG210 for an unknown name.
+    RAISES (ValueError): SEG210 for an unknown name. SEG402 for an Example without gold sentence starts.
     """
     chosen = list(CONDITIONS) if names is None else names
     if not chosen or not set(chosen) <= set(CONDITIONS):
@@ -110,12 +112,20 @@ def conditions(names: list[str] | None = None) -> Augmenter:
 
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
         reference = example.reference
+        starts = gold_starts(reference)
         for name in chosen:
-            changed = CONDITIONS[name](reference.text, sent_start_offsets(reference))
+            changed = CONDITIONS[name](reference.text, starts)
             data = {**reference.user_data, CONDITION: name}
             yield make_example(nlp, Corrupted(changed.text, changed.starts), data)
 
     return augment
+
+
+def gold_starts(reference: Doc) -> Ints1d:
+    """RETURNS (Ints1d): Character offsets of gold sentence starts. RAISES (ValueError): SEG402 if there are none."""
+    if not has_sents(reference):
+        raise ValueError(Errors.SEG402)
+    return sent_start_offsets(reference)
 
 
 def speech_like(level: float = 1.0, seed: int = 0) -> Augmenter:

@@ -18,7 +18,7 @@ from spacy.tokens import DocBin
 
 from ..align import reference_doc
 from ..errors import Errors
-from ..files import write_atomically
+from ..files import write_output
 from ..scorers import CONDITION, CORPUS
 from .corruption import CONDITIONS
 from .formats import Record, find_files, read_records
@@ -33,7 +33,7 @@ def convert_sentences(source: str, output: Path) -> int:
     """Write FOLDER/NAME.SPLIT.jsonl.gz for every file of sentences below a folder.
 
     RETURNS (int): Number of files.
-    RAISES (ValueError): SEG110, SEG111; SEG112 if no file names its split.
+    RAISES (ValueError): SEG110, SEG111; SEG112 if no file names its split. (OSError): SEG139.
     """
     files = {path: split for path in find_files(source) if (split := split_of(path))}
     if not files:
@@ -48,7 +48,7 @@ def convert_topics(source: str, output: Path) -> int:
     """Write CORPUS/SPLIT.jsonl.gz for every folder of topic files below a folder; files of a split are put together.
 
     RETURNS (int): Number of files.
-    RAISES (ValueError): SEG110, SEG141; SEG112 if no file names its split.
+    RAISES (ValueError): SEG110, SEG141; SEG112 if no file names its split. (OSError): SEG139.
     """
     groups: dict[tuple[str, str], list[Path]] = defaultdict(list)
     for path in find_files(source, SUFFIXES):
@@ -67,7 +67,7 @@ def corrupt(source: str | list[str], output: Path, limit: int = 0) -> int:
 
     limit (int): Characters of every file, 0 for all.
     RETURNS (int): Number of files.
-    RAISES (ValueError): SEG110, SEG111.
+    RAISES (ValueError): SEG110, SEG111. (OSError): SEG139.
     """
     nlp = spacy.blank("xx")
     n = 0
@@ -82,7 +82,7 @@ def corrupt(source: str | list[str], output: Path, limit: int = 0) -> int:
                     doc = reference_doc(nlp.tokenizer, changed.text, changed.starts.tolist())
                     doc.user_data.update({CORPUS: corpus, CONDITION: condition})
                     docs.add(doc)
-            write_atomically(output / condition / f"{corpus}.spacy", docs.to_bytes())
+            write_output(output / condition / f"{corpus}.spacy", docs.to_bytes())
             n += 1
     return n
 
@@ -104,4 +104,4 @@ def _topics(record: TopicRecord) -> dict:
 
 def _write_lines(path: Path, rows: Iterable[dict]) -> None:
     lines: Iterator[str] = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    write_atomically(path, gzip.compress("".join(lines).encode(), compresslevel=6, mtime=0))
+    write_output(path, gzip.compress("".join(lines).encode(), compresslevel=6, mtime=0))

@@ -107,11 +107,19 @@ def read_jsonl(lines: Lines, path: Path) -> Iterator[Record]:
         try:
             data = json.loads(line)
             text, spans = data["text"], data["sents"]
+            check_text(text)
             starts = tile(text, [(start, end) for start, end in spans])
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             reason = f"no key {error}" if isinstance(error, KeyError) else error
             raise bad_record(path, number, reason) from error
         yield Record(text, starts, str(data.get("id", number)), str(data.get("lang", "xx")))
+
+
+def check_text(text: object) -> None:
+    """RAISES (ValueError): If it is no string, or one with half a surrogate pair, of which spaCy makes no Doc."""
+    if not isinstance(text, str):
+        raise ValueError('"text" is not a string')
+    text.encode()
 
 
 def tile(text: str, spans: list[tuple[int, int]]) -> list[int]:
@@ -219,7 +227,8 @@ def read_docbin(path: Path, vocab: Vocab | None) -> Iterator[Record]:
     """
     vocab = vocab or Vocab()
     try:
-        docs = list(DocBin().from_disk(path).get_docs(vocab))
+        data = path.read_bytes()
+        docs = list(DocBin().from_bytes(gzip.decompress(data) if path.name.endswith(".gz") else data).get_docs(vocab))
     except (OSError, EOFError, ValueError, TypeError, KeyError, zlib.error) as error:
         raise bad_record(path, 1, f"not a DocBin ({error})") from error
     for number, doc in enumerate(docs, start=1):

@@ -14,7 +14,7 @@ from spacy.language import Language
 from spacy.training.loggers import console_logger_v3
 
 from ..errors import Errors
-from ..files import write_atomically
+from ..files import write_output
 from .optimizer import steps_done
 
 Info = dict[str, Any]
@@ -87,7 +87,4 @@ def read_rows(path: Path, done: int) -> list[dict[str, Any]]:
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write the file anew, whole. RAISES (OSError): SEG139."""
-    try:
-        write_atomically(path, "".join(srsly.json_dumps(row) + "\n" for row in rows).encode())
-    except OSError as error:
-        raise OSError(Errors.SEG139.format(path=path, reason=error)) from error
+    write_output(path, "".join(srsly.json_dumps(row) + "\n" for row in rows).encode())

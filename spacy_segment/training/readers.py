@@ -11,7 +11,7 @@ from spacy.training import Example
 
 from ..errors import Errors
 from ..scorers import CORPUS
-from .augmenters import LANGUAGE, Augmenter, make_example
+from .augmenters import LANGUAGE, Augmenter, check_probability, make_example
 from .corruption import Corrupted, clean
 from .formats import Record, find_files, read_records
 
@@ -31,8 +31,11 @@ def SentenceCorpus(
     max_chars (int): Documents are cut at sentence starts into parts of at most so many characters, 0 for no limit.
         A longer sentence stays whole.
     limit_chars (int): So many characters of every file and no more, 0 for all.
-    RAISES (ValueError): SEG110, SEG111 when it is read.
+    RAISES (ValueError): SEG200 for a negative number; SEG110, SEG111 when it is read.
     """
+    for name, value in (("max_chars", max_chars), ("limit_chars", limit_chars)):
+        if value < 0:
+            raise ValueError(Errors.SEG200.format(name=name, expected="at least 0", value=value))
 
     def read(nlp: Language) -> Iterator[Example]:
         for file in find_files(path):
@@ -59,13 +62,16 @@ def MixedCorpus(
         0 gives every corpus the same.
     weights (dict or None): Factors by name of the folder a file is in.
     join (float): How often two crops of different documents stand in one text.
-    RAISES (ValueError): SEG110, SEG111 when it is read; SEG211 if no document has a sentence.
+    RAISES (ValueError): SEG200 for numbers that cannot be; SEG110, SEG111 when it is read; SEG211 if no document is long enough.
     """
+    check_probability("join", join)
+    if min(lengths, default=0) < 1:
+        raise ValueError(Errors.SEG200.format(name="lengths", expected="numbers of at least 1", value=lengths))
+    if min((weights or {}).values(), default=0.0) < 0:
+        raise ValueError(Errors.SEG200.format(name="weights", expected="at least 0", value=weights))
 
     def read(nlp: Language) -> Iterator[Example]:
         shelves = load_shelves(path, exponent, weights)
-        if not lengths:
-            raise ValueError(Errors.SEG211.format(path=path))
         languages = {shelf.name: shelf.lang for shelf in shelves}
         for corpus, text, starts in mix(shelves, lengths, join, np.random.default_rng(seed)):
             data = {CORPUS: corpus, LANGUAGE: languages[corpus]}
@@ -139,13 +145,15 @@ def make_shelf(name: str, records: Iterable[Record], exponent: float = 1.0, weig
 
 
 def load_shelves(path: str | list[str], exponent: float, weights: dict[str, float] | None) -> list[Shelf]:
-    """Every file is a corpus; see `MixedCorpus`. RAISES (ValueError): SEG110, SEG111; SEG211 if no document has a sentence."""
+    """Every file is a corpus; see `MixedCorpus`. RAISES (ValueError): SEG110, SEG111; SEG211 if no document is long
+    enough to be drawn.
+    """
     found = [
         make_shelf(corpus_name(file), read_records(file), exponent, (weights or {}).get(file.parent.name, 1.0))
         for file in find_files(path)
     ]
     shelves = [shelf for shelf in found if shelf.share]
-    if not shelves:
+    if not any(len(text.strip()) >= SHORTEST for shelf in shelves for text, _ in shelf.documents):
         raise ValueError(Errors.SEG211.format(path=path))
     return shelves
 

@@ -95,6 +95,14 @@ class LimitedLookahead(nn.Module):
         self.packs = is_packable(encoder)
         self.masks: dict[int, Tensor] = {}
 
+    @property
+    def n_positions(self) -> int | None:
+        """Pieces of the longest window that the encoder has positions for; None if it goes by distances."""
+        table = getattr(getattr(self.encoder, "embeddings", None), "position_embeddings", None)
+        if not isinstance(table, nn.Embedding):
+            return None
+        return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
+
     def forward(self, ids: Tensor, surface: Tensor, shapes: list[Shape]) -> Tensor:
         embedded = self.encoder.get_input_embeddings()(ids)
         for column, table in enumerate(self.surface):

@@ -1,0 +1,84 @@
+"""Pipelines that commands load, change and save."""
+
+import sys
+from pathlib import Path
+from typing import Any, TypeVar
+
+import spacy
+from spacy.language import Language
+
+from ..errors import Errors
+from ..pipeline.base import Segmenter
+from ..pipeline.sentence_segmenter import SentenceSegmenter
+from ..pipeline.sources import configure
+from ..pipeline.topic_segmenter import TopicSegmenter
+
+SegmenterT = TypeVar("SegmenterT", bound=Segmenter)
+
+
+def load_pipeline(model: str | None, lang: str, settings: dict[str, Any], *, topics: bool = False) -> Language:
+    """The embedded model in a blank pipeline, or a pipeline of the user's.
+
+    settings (dict): Of the sentence segmenter, whatever name it has in the pipeline.
+    topics (bool): Add the embedded topic model, unless the pipeline has a topic segmenter.
+
+    RAISES (ValueError): SEG133 if there is no such pipeline, or it sets no sentences; SEG135 if it has no sentence segmenter that
+        settings could be of; SEG200.
+    """
+    try:
+        if model is None:
+            nlp = spacy.blank(lang)
+            nlp.add_pipe("sentence_segmenter")
+        else:
+            nlp = spacy.load(model)
+    except (ValueError, OSError, ImportError) as error:
+        if str(error).startswith("[SEG"):
+            raise
+        raise ValueError(Errors.SEG133.format(name=lang if model is None else model, reason=error)) from error
+    if settings:
+        change_settings(nlp, settings)
+    if not nlp("One two.").has_annotation("SENT_START"):
+        raise ValueError(Errors.SEG133.format(name=model, reason="no component of it sets sentence starts"))
+    if topics and not any(isinstance(pipe, TopicSegmenter) for _, pipe in nlp.pipeline):
+        nlp.add_pipe("topic_segmenter")
+    nlp.max_length = sys.maxsize
+    return nlp
+
+
+def change_settings(nlp: Language, settings: dict[str, Any]) -> None:
+    """Change settings of the sentence segmenter of a pipeline; a threshold holds for its adapters as well.
+
+    RAISES (ValueError): SEG135, SEG200.
+    """
+    pipe = find_pipe(nlp, SentenceSegmenter)
+    pipe.check({**pipe.cfg, **settings})
+    configure(pipe, nlp, **settings)
+    if "threshold" in settings:
+        pipe.adapters.set_threshold(settings["threshold"])
+
+
+def find_pipe(nlp: Language, kind: type[SegmenterT]) -> SegmenterT:
+    """The first component of a class. RAISES (ValueError): SEG135 if there is none."""
+    for _, pipe in nlp.pipeline:
+        if isinstance(pipe, kind):
+            return pipe
+    raise ValueError(Errors.SEG135.format(kind=kind.__name__, names=", ".join(nlp.pipe_names) or "none"))
+
+
+def write_pipeline(nlp: Language, path: Path) -> None:
+    """Save a pipeline, in folders that need not be there. RAISES (OSError): SEG303."""
+    make_folder(path)
+    try:
+        nlp.to_disk(path)
+    except OSError as error:
+        if str(error).startswith("[SEG"):
+            raise
+        raise OSError(Errors.SEG303.format(path=path, reason=error)) from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder for a pipeline, unless it is there. RAISES (OSError): SEG303."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(Errors.SEG303.format(path=path, reason=error)) from error

@@ -1,0 +1,115 @@
+"""Commands on a pipeline whose component has a name of its own: they find it, change it and save it where it is to go."""
+
+import json
+
+import pytest
+import spacy
+from conftest import TEXTS, TINY_MODEL, make_examples
+from spacy.cli._util import app
+from typer.testing import CliRunner
+
+from spacy_segment.adapters import Adapter
+from spacy_segment.cli import calibrate, rescore, segment, threshold, topics  # noqa: F401 (registers their commands)
+from spacy_segment.cli.pipelines import change_settings, load_pipeline
+
+RUNNER = CliRunner()
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """Directory of a pipeline with the component "mine", which takes newlines for spaces."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentence_segmenter", name="mine", config={"model": TINY_MODEL, "newlines": "ignore"})
+    nlp.initialize(lambda: make_examples(nlp))
+    nlp.to_disk(tmp_path / "mine")
+    return str(tmp_path / "mine")
+
+
+@pytest.fixture
+def gold(tmp_path):
+    (tmp_path / "gold").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "gold" / f"{name}.dev.txt").write_text("\n".join(s for sentences in TEXTS for s in sentences))
+    return str(tmp_path / "gold")
+
+
+def test_settings_reach_it_also_those_of_the_factory(mine):
+    cfg = load_pipeline(mine, "xx", {"threshold": 1.0, "newlines": "model"}).get_pipe("mine").cfg
+    assert (cfg["threshold"], cfg["newlines"]) == (1.0, "model")
+    result = RUNNER.invoke(
+        app, ["segment", "-m", mine, "--threshold", "1", "--newlines", "hard"], input="One.\nTwo. Three"
+    )
+    assert result.stdout.splitlines() == ["One.", "Two. Three"]
+
+
+def test_a_threshold_holds_for_adapters_too(mine):
+    nlp = spacy.load(mine)
+    pipe = nlp.get_pipe("mine")
+    pipe.add_adapter("a", Adapter({}, 1.0, 0.5, "base"))
+    change_settings(nlp, {"threshold": 0.25})
+    assert pipe.adapters["a"].threshold == pipe.cfg["threshold"] == 0.25
+    with pytest.raises(ValueError, match="SEG200"):
+        change_settings(nlp, {"threshold": 2})
+    assert pipe.cfg["threshold"] == 0.25
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "segment-benchmark threshold {gold} --model {mine} --output {out}",
+        "segment-calibrate {mine} {gold} --output {out}",
+        "segment-rescore {gold} --model {mine} --output {out}",
+    ],
+)
+def test_commands_find_it_and_make_the_folders_of_their_output(mine, gold, tmp_path, command):
+    out = tmp_path / "new" / "folder"
+    result = RUNNER.invoke(app, command.format(gold=gold, mine=mine, out=out).split())
+    assert result.exit_code == 0, result.output
+    assert spacy.load(out).pipe_names == ["mine"]
+    (tmp_path / "file").write_text("old")
+    result = RUNNER.invoke(app, command.format(gold=gold, mine=mine, out=tmp_path / "file").split())
+    assert result.exit_code == 1
+    assert "SEG303" in result.stderr
+    assert (tmp_path / "file").read_text() == "old"
+    spacy.blank("en").to_disk(tmp_path / "blank")
+    result = RUNNER.invoke(app, command.format(gold=gold, mine=tmp_path / "blank", out=out).split())
+    assert result.exit_code == 1
+    assert "SEG133" in result.stderr
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    nlp.to_disk(tmp_path / "other")
+    result = RUNNER.invoke(app, command.format(gold=gold, mine=tmp_path / "other", out=out).split())
+    assert result.exit_code == 1
+    assert "SEG135" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["sentences", "{gold}", "--conditions", "clean,dirty"], "SEG200"),
+        (["sentences", "{gold}", "--conditions", ""], "SEG200"),
+        (["sentences", "{gold}", "--systems", ","], "SEG200"),
+        (["sentences", "{gold}", "--systems", "no_such_pipeline"], "SEG133"),
+        (["sentences", "{gold}/empty.txt"], "SEG115"),
+        (["sentences", "{gold}", "--systems", "sentencizer", "--output", "{gold}/a.dev.txt/x"], "SEG139"),
+        (["threshold", "{gold}/empty.txt"], "SEG115"),
+        (["topics", "{gold}/empty.jsonl", "--systems", "none"], "SEG115"),
+    ],
+)
+def test_benchmark_says_what_is_wrong(gold, tmp_path, arguments, code):
+    for name in ("empty.txt", "empty.jsonl"):
+        (tmp_path / "gold" / name).write_text("")
+    result = RUNNER.invoke(app, ["segment-benchmark", *(a.format(gold=gold) for a in arguments)])
+    assert result.exit_code == 1
+    assert f"✘ [{code}]" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_files_of_one_name_are_one_corpus(gold, tmp_path):
+    (tmp_path / "gold" / "a.test.txt").write_text("One more.\nThe last.")
+    arguments = [gold, "--systems", "sentencizer", "--conditions", "clean, flat", "-o", str(tmp_path / "out.json")]
+    assert RUNNER.invoke(app, ["segment-benchmark", "sentences", *arguments]).exit_code == 0
+    rows = json.loads((tmp_path / "out.json").read_text())
+    sizes = {row["corpus"]: row["characters"] for row in rows if row["condition"] == "clean"}
+    assert list(sizes) == ["gold/a", "gold/b"]
+    assert sizes["gold/a"] == sizes["gold/b"] + len("One more. The last.")
