@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -93,6 +94,17 @@ def test_a_stream_of_docs(nlp):
         assert [sentences(doc) for doc in nlp.pipe(copy.deepcopy(docs), batch_size=batch_size)] == [
             alone[name] for name in names
         ]
+
+
+def test_issue_a_thread_without_an_adapter_saw_the_matrices_of_one_in_another_thread(nlp):
+    text = " ".join(JOINED * 20)
+    names = [None, "legal"] * 2
+    expected = [logits(nlp, [text], [name])[0] for name in names]
+    with ThreadPoolExecutor(len(names)) as pool:
+        found = pool.map(lambda name: [logits(nlp, [text], [name])[0] for _ in range(20)], names)
+        for several, alone in zip(found, expected, strict=True):
+            for one in several:
+                np.testing.assert_allclose(one, alone, atol=1e-4)
 
 
 def test_every_adapter_has_its_threshold(nlp):
