@@ -273,6 +273,21 @@ def test_a_directory_does_not_leak_into_a_saved_pipeline(checkpoint, tmp_path):
     np.testing.assert_array_equal(char_probs(spacy.load(tmp_path / "saved"), PROSE), expected)
 
 
+def test_issue_options_given_at_load_were_dropped(checkpoint, tmp_path):
+    nlp = make_pipeline(checkpoint(hidden_width=64, fit_to=PROSE))
+    nlp.initialize()
+    nlp.to_disk(tmp_path / "saved")
+    given = {"window": 200, "lookback": 32, "batch_pieces": 300, "lookahead": 6, "trainable": False, "dtype": "int8"}
+    changes = {f"components.sentence_segmenter.model.encoder.{name}": value for name, value in given.items()}
+    other = spacy.load(tmp_path / "saved", config=changes)
+    encoder = other.get_pipe("sentence_segmenter").model.layers[0]
+    assert {name: encoder.attrs.get(name, encoder.shims[0].dtype) for name in given} == given
+    assert char_probs(other, PROSE).shape == (len(PROSE),)
+    other.to_disk(tmp_path / "again")
+    again = spacy.load(tmp_path / "again").get_pipe("sentence_segmenter").model.layers[0]
+    assert {name: again.attrs.get(name, again.shims[0].dtype) for name in given} == given
+
+
 def test_a_pipeline_without_its_weights_says_so():
     encoder = {"@architectures": "spacy_segment.HFEncoder.v1", "name": None}
     model = {"@architectures": "spacy_segment.SaT.v1", "encoder": encoder}
