@@ -247,6 +247,25 @@ def test_import_of_what_is_no_checkpoint(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["config.json"]
 
 
+@pytest.mark.parametrize("fields", [{"lookahead": "many"}, {"lookahead": -48}, {"lookahead_split_layers": 1.5}])
+def test_issue_import_of_a_look_ahead_that_cannot_be(checkpoint, tmp_path, fields):
+    path = checkpoint(**fields)
+    result = run("segment-import", str(path), str(tmp_path / "out"))
+    assert (result.exit_code, "SEG310" in result.output) == (1, True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_issue_import_without_a_tokenizer_spoke_of_protobuf(checkpoint, tmp_path):
+    path = checkpoint()
+    for file in path.glob("*token*"):
+        file.unlink()
+    result = run("segment-import", str(path), str(tmp_path / "out"))
+    assert result.exit_code == 1
+    assert "SEG310" in result.output
+    assert "no tokenizer.json" in result.output
+    assert "protobuf" not in result.output
+
+
 def test_import_of_weights_that_are_not_all_there(checkpoint, tmp_path):
     path = checkpoint(n_layers=2)
     fields = json.loads((path / "config.json").read_text())

@@ -86,7 +86,7 @@ class Segmenter(TrainablePipe):
         """Whatever is wrong with a file has a coded error; settings given before the load win over those in it."""
         given = self.cfg["configured"]
         nodes = [node for node in self.model.walk() if any(hasattr(shim, "is_built") for shim in node.shims)]
-        options = [dict(node.attrs) for node in nodes]  # thinc saves them, and would put them in the place of the given ones
+        options = [dict(node.attrs) for node in nodes]  # thinc would put the saved ones in their places
         try:
             yield
             for node, attrs in zip(nodes, options, strict=True):
