@@ -240,6 +240,13 @@ def test_files_that_are_no_adapters(nlp, data, tmp_path):
         spacy.load(tmp_path)
 
 
+@pytest.mark.parametrize("adapter", ["/no/such/file.safetensors", ".", None, 3])
+def test_issue_what_is_no_adapter_had_no_code_or_was_taken(nlp, adapter):
+    with pytest.raises(ValueError, match="SEG330"):
+        nlp.get_pipe(SEGMENTER).add_adapter("new", adapter)
+    assert "new" not in nlp.get_pipe(SEGMENTER).adapters
+
+
 def test_the_extension_says_nothing_by_default(nlp):
     doc = Doc(nlp.vocab, words=["One", "."])
     nlp.get_pipe(SEGMENTER).set_adapter("legal")
