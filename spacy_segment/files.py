@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from .errors import Errors
+
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
@@ -39,6 +41,17 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Write a whole file, see `atomic_file`."""
     with atomic_file(path) as file:
         file.write(data)
+
+
+def check_folder(path: Path) -> None:
+    """Before long work: whether a folder could be made, or written to.
+
+    RAISES (OSError): SEG303.
+    """
+    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        reason = f"'{there}' cannot be written to" if there.is_dir() else f"'{there}' is no folder"
+        raise OSError(Errors.SEG303.format(path=path, reason=reason))
 
 
 def _umask() -> int:

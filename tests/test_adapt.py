@@ -338,13 +338,15 @@ def test_segment_adapt_merges(model, examples, tmp_path):
         (["{examples}", "--conditions", "purple"], "SEG210"),
         (["{examples}", "--name", "a/b"], "SEG200"),
         (["/no/such/file.txt"], "SEG110"),
+        (["{examples}", "--output", "{examples}"], "SEG303"),
+        (["{examples}", "--output", "{examples}/out"], "SEG303"),
     ],
 )
 def test_segment_adapt_errors(arguments, code, examples, tmp_path):
     empty = tmp_path / "empty.txt"
     empty.write_text("")
     filled = [argument.format(examples=examples, empty=empty) for argument in arguments]
-    result = run("segment-adapt", *filled, "--output", tmp_path / "out")
+    result = run("segment-adapt", "--output", tmp_path / "out", *filled)
     assert result.exit_code == 1
     assert code in result.output
     assert not (tmp_path / "out").exists()

@@ -238,6 +238,8 @@ def test_import_with_a_tokenizer_elsewhere(tokenizer_directory, checkpoint, tmp_
     np.testing.assert_array_equal(char_probs(spacy.load(tmp_path / "out"), PROSE), expected)
     again = run("segment-import", str(path), str(tmp_path / "out"), "--tokenizer", str(tokenizer_directory))
     assert (again.exit_code, "SEG312" in again.output) == (1, True)
+    below_a_file = run("segment-import", str(path), str(tmp_path / "out" / "config.cfg" / "out"))
+    assert (below_a_file.exit_code, "SEG303" in below_a_file.output) == (1, True)
 
 
 def test_import_of_what_is_no_checkpoint(tmp_path):

@@ -9,6 +9,7 @@ from rich.progress import Progress
 from spacy.cli._util import app
 from wasabi import msg
 
+from ..files import check_folder
 from ..training.adapt import Adaptation, AdaptSettings, adapt, merge
 from .reporting import reported
 from .segment import load_pipeline
@@ -47,8 +48,7 @@ def adapt_cli(
         seed=seed,
     )
     with reported():
-        if output.is_file():
-            raise FileExistsError(f"{output} is a file, but a pipeline is a folder")
+        check_folder(output)
         nlp = load_pipeline(None if model == EMBEDDED else model, lang, {})
         console = Console(stderr=True)
         with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
