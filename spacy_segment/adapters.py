@@ -113,6 +113,14 @@ class Adapters(dict[str, Adapter]):
         self.update(read)
 
 
+def read_adapter_file(path: Path) -> bytes:
+    """RAISES (ValueError): SEG330 if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ValueError(Errors.SEG330.format(reason=error)) from error
+
+
 def check_name(name: str) -> None:
     """RAISES (ValueError): SEG200 if a file could not be called by this name."""
     if not isinstance(name, str) or not re.fullmatch(r"\w[\w.-]{0,99}", name):

@@ -59,6 +59,17 @@ def write_atomically(path: Path, data: bytes) -> None:
         file.write(data)
 
 
+def check_folder(path: Path) -> None:
+    """Before long work: whether a folder could be made, or written to.
+
+    RAISES (OSError): SEG303.
+    """
+    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        reason = f"'{there}' cannot be written to" if there.is_dir() else f"'{there}' is no folder"
+        raise OSError(Errors.SEG303.format(path=path, reason=reason))
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

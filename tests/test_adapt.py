@@ -174,7 +174,21 @@ def test_many_examples_hold_out_one_part(trained):
     assert watched == [(1, 2), (2, 2)]
 
 
-@pytest.mark.parametrize("text", ["", "One sentence alone.", "One.\n\nTwo.\n\nThree.\n\nFour.\n\nFive.\n\nSix."])
+def test_issue_training_took_more_steps_than_asked_for(trained, monkeypatch):
+    updates = []
+    nlp = copy.deepcopy(trained)
+    pipe = nlp.get_pipe(SEGMENTER)
+    monkeypatch.setattr(pipe, "update", lambda *args, **kwargs: updates.append(args))
+    watched = []
+    settings = AdaptSettings(max_steps=5, every=3)
+    adapt(nlp, [orders()], settings=settings, watch=lambda *seen: watched.append(seen))
+    assert len(updates) == 5 * 4  # one learner from all, three without a third each
+    assert watched == [(3, 20), (6, 20), (9, 20), (12, 20), (14, 20), (16, 20), (18, 20), (20, 20)]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "One sentence alone.", "One.\nTwo.\nThree.\nFour.", "One.\n\nTwo.\n\nThree.\n\nFour.\n\nFive.\n\nSix."]
+)
 def test_too_few_examples(tmp_path, text):
     (tmp_path / "a.txt").write_text(text)
     with pytest.raises(ValueError, match="SEG432"):
@@ -205,6 +219,9 @@ def test_files_of_every_format(tmp_path, trained):
         ({"folds": 1}, "SEG200"),
         ({"rank": 0}, "SEG200"),
         ({"alpha": -1.0}, "SEG200"),
+        ({"alpha": float("nan")}, "SEG200"),
+        ({"learn_rate": float("inf")}, "SEG200"),
+        ({"seed": -1}, "SEG200"),
     ],
 )
 def test_settings_that_cannot_be(trained, settings, code):
@@ -269,6 +286,15 @@ def test_a_hugging_face_encoder(bert, tmp_path):
     assert not np.allclose(pipe.predict([doc])[0].logits, expected)
 
 
+def test_issue_an_encoder_that_was_not_read_yet_could_not_be_adapted(bert):
+    encoder = {"@architectures": "spacy_segment.HFEncoder.v1", "name": str(bert), "window": 64, "lookback": 16}
+    nlp = spacy.blank("en")
+    encoder |= {"lookahead": 8}
+    nlp.add_pipe(SEGMENTER, config={"model": {**TINY_MODEL, "n_marks": 0, "encoder": encoder}})
+    adapt(nlp, [orders()], name="orders", settings=replace(QUICK, max_steps=1))
+    assert nlp.get_pipe(SEGMENTER).cfg["adapter"] == "orders"
+
+
 def run(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
@@ -286,6 +312,17 @@ def test_segment_adapt_writes_a_pipeline(model, examples, tmp_path):
     assert Adapter.from_bytes(file.read_bytes()).threshold == nlp.get_pipe(SEGMENTER).adapters["orders"].threshold
 
 
+def test_a_pipeline_without_a_sentence_segmenter(examples, tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer", name=SEGMENTER)
+    nlp.to_disk(tmp_path / "other")
+    for name in (SEGMENTER, "sentencizer"):
+        with pytest.raises(ValueError, match="SEG436"):
+            adapt(nlp, [orders()], component=name)
+    result = run("segment-adapt", examples, "--model", tmp_path / "other", "--output", tmp_path / "out")
+    assert (result.exit_code, "SEG" in result.output) == (1, True)
+
+
 def test_segment_adapt_merges(model, examples, tmp_path):
     options = ["--model", model, "--output", tmp_path / "out", "--max-steps", "1", "--merge"]
     assert run("segment-adapt", examples, *options).exit_code == 0
@@ -301,13 +338,15 @@ def test_segment_adapt_merges(model, examples, tmp_path):
         (["{examples}", "--conditions", "purple"], "SEG210"),
         (["{examples}", "--name", "a/b"], "SEG200"),
         (["/no/such/file.txt"], "SEG110"),
+        (["{examples}", "--output", "{examples}"], "SEG303"),
+        (["{examples}", "--output", "{examples}/out"], "SEG303"),
     ],
 )
 def test_segment_adapt_errors(arguments, code, examples, tmp_path):
     empty = tmp_path / "empty.txt"
     empty.write_text("")
     filled = [argument.format(examples=examples, empty=empty) for argument in arguments]
-    result = run("segment-adapt", *filled, "--output", tmp_path / "out")
+    result = run("segment-adapt", "--output", tmp_path / "out", *filled)
     assert result.exit_code == 1
     assert code in result.output
     assert not (tmp_path / "out").exists()

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -93,6 +94,17 @@ def test_a_stream_of_docs(nlp):
         assert [sentences(doc) for doc in nlp.pipe(copy.deepcopy(docs), batch_size=batch_size)] == [
             alone[name] for name in names
         ]
+
+
+def test_issue_a_thread_without_an_adapter_saw_the_matrices_of_one_in_another_thread(nlp):
+    text = " ".join(JOINED * 20)
+    names = [None, "legal"] * 2
+    expected = [logits(nlp, [text], [name])[0] for name in names]
+    with ThreadPoolExecutor(len(names)) as pool:
+        found = pool.map(lambda name: [logits(nlp, [text], [name])[0] for _ in range(20)], names)
+        for several, alone in zip(found, expected, strict=True):
+            for one in several:
+                np.testing.assert_allclose(one, alone, atol=1e-4)
 
 
 def test_every_adapter_has_its_threshold(nlp):
@@ -226,6 +238,13 @@ def test_files_that_are_no_adapters(nlp, data, tmp_path):
     (tmp_path / SEGMENTER / "adapters" / "new.safetensors").write_bytes(data)
     with pytest.raises(ValueError, match="SEG330"):
         spacy.load(tmp_path)
+
+
+@pytest.mark.parametrize("adapter", ["/no/such/file.safetensors", ".", None, 3])
+def test_issue_what_is_no_adapter_had_no_code_or_was_taken(nlp, adapter):
+    with pytest.raises(ValueError, match="SEG330"):
+        nlp.get_pipe(SEGMENTER).add_adapter("new", adapter)
+    assert "new" not in nlp.get_pipe(SEGMENTER).adapters
 
 
 def test_the_extension_says_nothing_by_default(nlp):

@@ -1,8 +1,10 @@
 """Published SaT checkpoints: the same probabilities as the reference package, and a pipeline that needs nothing else."""
 
+import copy
 import importlib.util
 import itertools
 import json
+import pickle
 import shutil
 
 import numpy as np
@@ -138,14 +140,16 @@ def test_split_layers_are_those_of_the_reference(checkpoint):
 
 
 @needs_reference
-@pytest.mark.parametrize(("n_layers", "n_labels"), [(1, 111), (3, 1), (6, 111), (12, 1)])
-def test_boundaries_of_long_texts_are_those_of_the_reference(checkpoint, n_layers, n_labels):
+@pytest.mark.parametrize(
+    ("n_layers", "n_labels", "stride"), [(1, 111, 64), (1, 111, 16), (3, 1, 64), (6, 111, 64), (12, 1, 64)]
+)
+def test_boundaries_of_long_texts_are_those_of_the_reference(checkpoint, n_layers, n_labels, stride):
     # The vocabulary differs a little from run to run. At 64 wide the fitted head then leaves some pieces next to the
     # threshold, and agreement was .9978 to .9999; at 128 it tells marks from other pieces, as trained heads do.
     path = checkpoint(n_layers=n_layers, n_labels=n_labels, hidden_width=128, fit_to=PROSE)
-    text = long_text(2500)
-    found, expected = char_probs(make_pipeline(path), text), reference_of(path).predict_proba(text, stride=64)
-    assert np.quantile(np.abs(found - expected), 0.999) < 0.1  # one place alone came to .116 with one vocabulary
+    text = long_text(1500, " ".join(TEXTS.values()))
+    found, expected = char_probs(make_pipeline(path), text), reference_of(path).predict_proba(text, stride=stride)
+    assert np.quantile(np.abs(found - expected), 0.99) < 0.1  # single places come to .2, not near the threshold
     assert ((found > 0.25) == (expected > 0.25)).mean() >= 0.999
     assert 0.01 < (expected > 0.25).mean() < 0.1
 
@@ -161,9 +165,8 @@ def test_boundaries_of_long_texts_do_not_depend_on_windows(checkpoint, lookahead
     assert 0.01 < (expected > 0.25).mean() < 0.1
 
 
-def long_text(n):
-    words = PROSE.split()
-    return " ".join(words[i * 7 % len(words)] for i in range(n))
+def long_text(n, of=PROSE):
+    return " ".join(np.random.default_rng(0).choice(of.split(), n))
 
 
 def test_int8_keeps_the_boundaries(checkpoint):
@@ -207,6 +210,17 @@ def test_a_checkpoint_brings_its_threshold_unless_one_is_given(checkpoint, tmp_p
         assert loaded.get_pipe("sentence_segmenter").cfg["threshold"] == expected
 
 
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda nlp: pickle.loads(pickle.dumps(nlp))])
+def test_issue_a_copy_made_before_the_first_text_missed_the_threshold(checkpoint, copied):
+    nlp = copied(make_pipeline(checkpoint(), threshold=None))
+    nlp("One two.")
+    pipe = nlp.get_pipe("sentence_segmenter")
+    assert pipe.cfg["threshold"] == 0.25
+    pipe.cfg["threshold"] = None  # from now on as asked for
+    nlp("One two.")
+    assert pipe.cfg["threshold"] is None
+
+
 @pytest.mark.parametrize(("settings", "threshold"), KINDS)
 def test_import_writes_a_pipeline_that_needs_nothing_else(checkpoint, tmp_path, settings, threshold):
     path = checkpoint(**settings)
@@ -238,6 +252,8 @@ def test_import_with_a_tokenizer_elsewhere(tokenizer_directory, checkpoint, tmp_
     np.testing.assert_array_equal(char_probs(spacy.load(tmp_path / "out"), PROSE), expected)
     again = run("segment-import", str(path), str(tmp_path / "out"), "--tokenizer", str(tokenizer_directory))
     assert (again.exit_code, "SEG312" in again.output) == (1, True)
+    below_a_file = run("segment-import", str(path), str(tmp_path / "out" / "config.cfg" / "out"))
+    assert (below_a_file.exit_code, "SEG303" in below_a_file.output) == (1, True)
 
 
 def test_import_of_what_is_no_checkpoint(tmp_path):
@@ -245,6 +261,25 @@ def test_import_of_what_is_no_checkpoint(tmp_path):
     result = run("segment-import", str(tmp_path), str(tmp_path / "out"))
     assert (result.exit_code, "SEG310" in result.output) == (1, True)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["config.json"]
+
+
+@pytest.mark.parametrize("fields", [{"lookahead": "many"}, {"lookahead": -48}, {"lookahead_split_layers": 1.5}])
+def test_issue_import_of_a_look_ahead_that_cannot_be(checkpoint, tmp_path, fields):
+    path = checkpoint(**fields)
+    result = run("segment-import", str(path), str(tmp_path / "out"))
+    assert (result.exit_code, "SEG310" in result.output) == (1, True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_issue_import_without_a_tokenizer_spoke_of_protobuf(checkpoint, tmp_path):
+    path = checkpoint()
+    for file in path.glob("*token*"):
+        file.unlink()
+    result = run("segment-import", str(path), str(tmp_path / "out"))
+    assert result.exit_code == 1
+    assert "SEG310" in result.output
+    assert "no tokenizer.json" in result.output
+    assert "protobuf" not in result.output
 
 
 def test_import_of_weights_that_are_not_all_there(checkpoint, tmp_path):
@@ -271,6 +306,21 @@ def test_a_directory_does_not_leak_into_a_saved_pipeline(checkpoint, tmp_path):
     assert str(path) not in (tmp_path / "saved" / "config.cfg").read_text()
     shutil.rmtree(path)
     np.testing.assert_array_equal(char_probs(spacy.load(tmp_path / "saved"), PROSE), expected)
+
+
+def test_issue_options_given_at_load_were_dropped(checkpoint, tmp_path):
+    nlp = make_pipeline(checkpoint(hidden_width=64, fit_to=PROSE))
+    nlp.initialize()
+    nlp.to_disk(tmp_path / "saved")
+    given = {"window": 200, "lookback": 32, "batch_pieces": 300, "lookahead": 6, "trainable": False, "dtype": "int8"}
+    changes = {f"components.sentence_segmenter.model.encoder.{name}": value for name, value in given.items()}
+    other = spacy.load(tmp_path / "saved", config=changes)
+    encoder = other.get_pipe("sentence_segmenter").model.layers[0]
+    assert {name: encoder.attrs.get(name, encoder.shims[0].dtype) for name in given} == given
+    assert char_probs(other, PROSE).shape == (len(PROSE),)
+    other.to_disk(tmp_path / "again")
+    again = spacy.load(tmp_path / "again").get_pipe("sentence_segmenter").model.layers[0]
+    assert {name: again.attrs.get(name, again.shims[0].dtype) for name in given} == given
 
 
 def test_a_pipeline_without_its_weights_says_so():

@@ -1,6 +1,7 @@
 """Encoders and the sentence model: windows, packing, look-ahead, gradients, weights."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from tokenizers import pre_tokenizers
 
 from spacy_segment.models import serialize
 from spacy_segment.models.banded import BandedEncoder, set_vocabulary
+from spacy_segment.models.encoder import HFEncoder
 from spacy_segment.models.pieces import N_BUCKETS, PART, parts, tokenize, train_vocabulary
 from spacy_segment.models.sat import SaT, load_weights, pretrained_path, weights_to_bytes
 from spacy_segment.pipeline.sentence_segmenter import SentenceSegmenter
@@ -249,6 +251,67 @@ def test_hf_encoder_learns_and_survives_without_its_directory(bert):
 
 def test_hf_encoder_keeps_the_first_layers(bert):
     assert len(make_hf(bert, n_layers=1).layers[0].shims[0].module.encoder.encoder.layer) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("lookahead", -1), ("lookback", -1), ("batch_pieces", 0), ("n_layers", 0), ("window", 20)],
+)
+def test_options_of_an_hf_encoder_that_cannot_be(bert, name, value):
+    options = {"window": 64, "lookback": 16, "lookahead": 8, name: value}
+    with pytest.raises(ValueError, match=rf"SEG200.*{name}"):
+        SaT(HFEncoder(str(bert), **options)).predict([NLP.make_doc("the cat sat. " * 60)])
+
+
+STOCK = {
+    "deberta-v2": {
+        "num_hidden_layers": 2,
+        "hidden_size": 32,
+        "num_attention_heads": 2,
+        "intermediate_size": 48,
+        "relative_attention": True,
+        "pos_att_type": ["p2c", "c2p"],
+        "position_buckets": 16,
+        "norm_rel_ebd": "layer_norm",
+        "share_att_key": True,
+        "type_vocab_size": 0,
+    },
+    "modernbert": {
+        "num_hidden_layers": 2,
+        "hidden_size": 32,
+        "num_attention_heads": 2,
+        "intermediate_size": 48,
+        "pad_token_id": 0,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "cls_token_id": 1,
+        "sep_token_id": 2,
+    },
+    "distilbert": {"n_layers": 2, "dim": 32, "n_heads": 2, "hidden_dim": 48},
+    "mpnet": {"num_hidden_layers": 2, "hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 48},
+}
+
+
+@pytest.mark.parametrize("kind", STOCK)
+def test_encoders_that_are_not_built_like_bert(bert, tmp_path, kind):
+    from transformers import AutoConfig, AutoModel
+
+    shutil.copytree(bert, tmp_path, dirs_exist_ok=True)
+    torch.manual_seed(0)
+    stock = AutoModel.from_config(AutoConfig.for_model(kind, vocab_size=80, **STOCK[kind]))
+    stock.save_pretrained(tmp_path, safe_serialization=True)
+    encoder = HFEncoder(str(tmp_path), window=96, lookback=16, batch_pieces=96, dtype="float32")
+    encoder.initialize()
+    (states,) = encoder.predict([NLP.make_doc("the cat sat. the mat")])
+    assert np.ptp(states.states) > 0.1
+    limited = kind == "mpnet"
+    assert (encoder.shims[0].module.lookahead is not None) == limited
+    several = [NLP.make_doc("the cat sat. " * n) for n in (40, 3, 20)]
+    for alone, together in zip((encoder.predict([doc])[0] for doc in several), encoder.predict(several), strict=True):
+        np.testing.assert_allclose(together.states, alone.states, atol=1e-5)
+    if not limited:
+        with pytest.raises(ValueError, match=r"SEG310.*cannot limit look-ahead"):
+            HFEncoder(str(tmp_path), lookahead=8).initialize()
 
 
 def test_hf_encoder_that_is_not_there(tmp_path):

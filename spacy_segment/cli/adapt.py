@@ -9,7 +9,7 @@ from rich.progress import Progress
 from spacy.cli._util import app
 from wasabi import msg
 
-from ..errors import Errors
+from ..files import check_folder
 from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..training.adapt import Adaptation, AdaptSettings, adapt, merge
 from .pipelines import find_pipe, load_pipeline, write_pipeline
@@ -49,8 +49,7 @@ def adapt_cli(
         seed=seed,
     )
     with reported():
-        if output.is_file():
-            raise FileExistsError(Errors.SEG303.format(path=output, reason="it is a file, but a pipeline is a folder"))
+        check_folder(output)
         nlp = load_pipeline(None if model == EMBEDDED else model, lang, {})
         component = find_pipe(nlp, SentenceSegmenter).name
         console = Console(stderr=True)

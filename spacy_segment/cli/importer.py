@@ -11,6 +11,7 @@ from spacy.language import Language
 from wasabi import msg
 
 from ..errors import Errors
+from ..files import check_folder
 from .reporting import reported
 
 
@@ -25,6 +26,7 @@ def import_cli(
 ) -> None:
     """Turn a Segment-any-Text checkpoint into a spaCy pipeline."""
     with reported():
+        check_folder(output.parent)
         nlp = make_pipeline(checkpoint, tokenizer=tokenizer, lang=lang, threshold=threshold, dtype=dtype)
         save_pipeline(nlp, output)
     found = nlp.get_pipe_config("sentence_segmenter")["threshold"]

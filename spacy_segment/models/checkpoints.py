@@ -22,6 +22,10 @@ LIMITS = ("lookahead", "lookahead_split_layers")
 PLAIN = (bool, int, float, str, type(None), list, tuple, dict)
 LARGEST = 10_000_000
 MOST_LAYERS = 1000
+# What DeBERTa reads of a configuration beside the arguments of its class.
+BESIDE = ("position_buckets", "norm_rel_ebd", "share_att_key", "conv_kernel_size", "conv_groups", "conv_act")
+# Files that a tokenizer is read from.
+TOKENIZERS = ("tokenizer.json", "vocab.*", "*.model")
 # Look-ahead, in pieces, of an encoder whose checkpoint says nothing of it.
 LOOKAHEAD = 48
 # Thresholds of the published models: of one label (trained on gold sentences), of many without and with the limit.
@@ -49,6 +53,7 @@ def read_checkpoint(name: str, *, tokenizer: str | None, n_layers: int | None) -
 
     try:
         _check_directory(Path(name))
+        _check_tokenizer(Path(tokenizer or name))
         config, limits = _read_config(name)
         if n_layers is not None:
             config.num_hidden_layers = n_layers
@@ -126,21 +131,20 @@ def build_encoder(
         encoder = AutoModel.from_config(config, trust_remote_code=False)
     return LimitedLookahead(
         encoder.float(),
-        lookahead=lookahead_per_layer(meta["config"], lookahead),
+        lookahead=lookahead_per_layer(meta["config"], lookahead, config.num_hidden_layers),
         four_dimensional=int(transformers.__version__.split(".")[0]) >= 5,
         n_values=n_values,
     )
 
 
-def lookahead_per_layer(config: dict[str, Any], lookahead: int | str | None) -> list[int] | None:
+def lookahead_per_layer(config: dict[str, Any], lookahead: int | str | None, n_layers: int) -> list[int] | None:
     """Split the look-ahead over all layers, or, if the checkpoint says so, over the first ones; then the rest see none.
 
     RETURNS (list of int or None): Pieces seen to the right by each layer; None for no limit.
     """
-    total = config.get("lookahead", LOOKAHEAD) if lookahead == "auto" else lookahead
+    total: Any = config.get("lookahead", LOOKAHEAD) if lookahead == "auto" else lookahead
     if total is None:
         return None
-    n_layers = config["num_hidden_layers"]
     n_seeing = min(config.get("lookahead_split_layers") or n_layers, n_layers)
     return [total // n_seeing] * n_seeing + [0] * (n_layers - n_seeing)
 
@@ -153,6 +157,9 @@ def _read_config(name: str) -> tuple[Any, dict[str, Any] | None]:
     if fields.get("model_type") != SAT:
         return build_config(AutoConfig.from_pretrained(name, trust_remote_code=False).to_dict()), None
     limits = {key: fields.pop(key, None) for key in LIMITS}
+    for key, value in limits.items():
+        if value is not None and (not isinstance(value, int) or value < 0):
+            raise ValueError(f"its {key} is {value!r}, no number of at least 0")
     fields.pop("model_type")
     config = XLMRobertaConfig.from_dict(fields)
     build_config(config.to_dict())  # raises if its values are out of proportion
@@ -172,7 +179,7 @@ def build_config(values: dict[str, Any]) -> Any:
     if kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
         raise ValueError(f"{kind!r} is no text encoder that this version of transformers knows")
     cls = CONFIG_MAPPING[kind]
-    known = set(inspect.signature(cls.__init__).parameters) - {"self", "kwargs"}
+    known = {*inspect.signature(cls.__init__).parameters, *BESIDE} - {"self", "kwargs"}
     settings = {name: value for name, value in values.items() if name in known and isinstance(value, PLAIN)}
     large = [name for name, value in settings.items() if isinstance(value, int | float) and abs(value) > LARGEST]
     if large:
@@ -183,6 +190,12 @@ def build_config(values: dict[str, Any]) -> Any:
     if not 0 < config.num_hidden_layers <= MOST_LAYERS:
         raise ValueError(f"it tells of {config.num_hidden_layers} layers, and {MOST_LAYERS} are the most")
     return config
+
+
+def _check_tokenizer(path: Path) -> None:
+    """RAISES (ValueError): If a local directory holds no tokenizer of any kind: transformers names packages that it lacks."""
+    if path.is_dir() and not any(file for pattern in TOKENIZERS for file in path.glob(pattern)):
+        raise ValueError(f"there is no tokenizer.json in '{path.name}', give its place, as 'tokenizer' or --tokenizer")
 
 
 def _check_directory(path: Path) -> None:

@@ -18,10 +18,10 @@ from ..align import text_of
 from ..errors import Errors
 from ..text import code_points, is_kind
 from ..types import EncoderModel, Floats1d, Floats2d, Ints1d, Ints2d, PieceStates
-from .checkpoints import build_config, build_encoder, lookahead_per_layer, read_checkpoint
+from .checkpoints import build_config, build_encoder, read_checkpoint
 from .pieces import N_VALUES, cut, encode_all, surface_of_pieces
-from .shim import TorchShim, check_sizes, check_vocabulary
-from .torch.lookahead import Shape
+from .shim import TorchShim, check_vocabulary
+from .torch.lookahead import LimitedLookahead, Shape
 from .torch.units import run_means
 from .windows import windows
 
@@ -82,7 +82,7 @@ def HFEncoder(
     tokenizer (str or None): The same of the tokenizer, if it is elsewhere.
     n_layers (int or None): Keep only the first so many layers.
     lookahead (int, None or "auto"): Pieces seen to the right in all, split over the layers; None for no limit; "auto"
-        for what a SaT checkpoint says, and 48 for any other.
+        for what a SaT checkpoint says, and 48 for any other, or no limit where its code takes no mask for that.
     lookback (int or None): Pieces of the window before that a window repeats; of the window after as well, if there is no
         limit. None: 64 with a limit, 128 without, less in a small window.
     window (int): Pieces read at once, the special ones included; fewer if the encoder has no more positions.
@@ -97,10 +97,17 @@ def HFEncoder(
     """
     if isinstance(lookahead, str) and lookahead != "auto":
         raise ValueError(Errors.SEG200.format(name="lookahead", expected="a number, None or 'auto'", value=lookahead))
-    check_sizes(window=window)
-    check_sizes(least=0, **{k: v for k, v in (("lookahead", lookahead), ("lookback", lookback)) if isinstance(v, int)})
+    for option, value, least in (
+        ("window", window, 1),
+        ("lookahead", lookahead, 0),
+        ("lookback", lookback, 0),
+        ("batch_pieces", batch_pieces, 1),
+        ("n_layers", n_layers, 1),
+    ):
+        if isinstance(value, int) and value < least:
+            raise ValueError(Errors.SEG200.format(name=option, expected=f"at least {least}", value=value))
     build = partial(build_encoder, lookahead=lookahead, n_values=N_VALUES if surface else ())
-    shim = HFShim(build, dtype=dtype, name=name, tokenizer=tokenizer, n_layers=n_layers)
+    shim = HFShim(build, dtype=dtype, name=name, tokenizer=tokenizer, n_layers=n_layers, lookahead=lookahead)
     shim.learn_rate_scale = learn_rate_scale
     return Model(
         "hf_encoder",
@@ -129,9 +136,17 @@ class HFShim(TorchShim):
     """Adds the tokenizer and the place the weights come from, which is read when they are first needed."""
 
     def __init__(
-        self, build: Callable, *, dtype: str, name: str | None, tokenizer: str | None, n_layers: int | None
+        self,
+        build: Callable,
+        *,
+        dtype: str,
+        name: str | None,
+        tokenizer: str | None,
+        n_layers: int | None,
+        lookahead: int | str | None,
     ) -> None:
         super().__init__(build, dtype=dtype)
+        self.lookahead = lookahead
         self.name = name
         self.tokenizer_name = tokenizer
         self.n_layers = n_layers
@@ -169,8 +184,19 @@ class HFShim(TorchShim):
 
     def restore(self, tensors: dict, meta: dict[str, Any]) -> None:
         super().restore(tensors, meta)
+        self._limit_lookahead()
         self._tokenizer = None
         self.head = self.threshold = None
+
+    def _limit_lookahead(self) -> None:
+        """RAISES (ValueError): If a limit is asked for and the encoder knows none."""
+        module: Any = self._model
+        if module.lookahead is None or module.takes_limit():
+            return
+        if self.lookahead != "auto":
+            self._model = None
+            raise ValueError(f"{self.meta['config']['model_type']!r} cannot limit look-ahead, give lookahead = null")
+        module.lookahead = None
 
     def to_bytes(self) -> bytes:
         """RAISES (ValueError): SEG311 if a directory of this machine was given and not read: a saved pipeline would need it."""
@@ -259,8 +285,9 @@ def predict_projected(
 def _batches(model: EncoderModel, texts: list[Tokens]) -> Iterator[list[Segment]]:
     """Windows of all Docs, sorted by shape and packed under a budget of pieces."""
     shim, lookback = _shim(model), model.attrs["lookback"]
-    limits = lookahead_per_layer(shim.meta["config"], model.attrs["lookahead"])
-    size = min(model.attrs["window"], shim.module.n_positions or model.attrs["window"]) - 2
+    module = cast(LimitedLookahead, shim.module)
+    limits = module.lookahead
+    size = min(model.attrs["window"], module.n_positions or model.attrs["window"]) - 2
     if lookback is None:
         room = size // 3 if limits is None else max(0, size - sum(limits)) // 2
         lookback = min(LOOKBACK if limits is None else LIMITED_LOOKBACK, room)
@@ -274,7 +301,7 @@ def _batches(model: EncoderModel, texts: list[Tokens]) -> Iterator[list[Segment]
             lookahead=lookback if limits is None else sum(limits),
         )
     ]
-    budget = model.attrs["batch_pieces"] or (CPU_PIECES if _shim(model).device.type == "cpu" else GPU_PIECES)
+    budget = model.attrs["batch_pieces"] or (CPU_PIECES if shim.device.type == "cpu" else GPU_PIECES)
     batch: list[Segment] = []
     n_pieces = 0
     for segment in sorted(segments, key=lambda s: s.shape, reverse=True):

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from typing import Any, cast
 
 import numpy as np
@@ -37,13 +38,16 @@ class Training:
 
 def begin_training(model: SentenceModel, *, rank: int, alpha: float) -> None:
     """Make `model` train an adapter: low-rank changes of query, value and feed-forward up, and the head.
+    What its encoder still has to read is read.
 
     RAISES (ImportError): SEG431 without `peft`. (ValueError): SEG430 if the encoder has no such layers; SEG200.
     """
     for name, value in (("rank", rank), ("alpha", alpha)):
-        if value <= 0:
+        if not 0 < value < inf:
             raise ValueError(Errors.SEG200.format(name=name, expected="above 0", value=value))
     shim, head = _shim(model), model.layers[1]
+    if not head.has_param("W"):
+        model.initialize()
     targets = find_targets(shim.module)
     if not targets:
         raise ValueError(Errors.SEG430.format(kind=type(shim.module).__name__))

@@ -14,7 +14,6 @@ from thinc.api import ArgsKwargs, Optimizer, get_torch_default_device, torch2xp
 from thinc.shims.pytorch import PyTorchShim
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from ..adapters import Adapter, active_adapter
 from ..errors import Errors
@@ -24,7 +23,7 @@ from .threads import Item, Result, in_threads
 from .torch.low_rank import changed_weights
 
 DTYPES = ("auto", "float32", "bfloat16", "int8")
-# Adapters whose changed matrices are kept, for texts of several kinds in turn.
+# Adapters whose copies of the module are kept, for texts of several kinds in turn.
 KEPT_ADAPTERS = 4
 # Layers, heads and units that an architecture sees to the side.
 LARGEST = 10_000
@@ -46,7 +45,7 @@ class TorchShim(PyTorchShim):
         self.build = build
         self.dtype = dtype
         self.meta: dict[str, Any] = {}
-        self._changed: list[tuple[Adapter, dict[str, Tensor]]] = []
+        self._adapted: list[tuple[Adapter, nn.Module]] = []
         self._quantized: nn.Module | None = None
         self.trains_adapter = False
         self.memo = Memo()
@@ -76,40 +75,48 @@ class TorchShim(PyTorchShim):
         return torch.as_tensor(array, device=self.device)
 
     def predict(self, inputs: ArgsKwargs) -> Any:
-        """Run the module; inside of `use_adapter`, with the matrices that the adapter changes (and these are not of 8 bits, nor are
-        they in training).
-        """
-        adapter = active_adapter()
-        is_plain = adapter is None and not self.trains_adapter
-        is_small = self.dtype == "int8" and self.device.type == "cpu" and is_plain
-        module = (self.quantized if is_small else self.module).eval()
+        """Run the module, or a copy of it, see `predicting`."""
+        module = self.predicting.eval()
         with torch.inference_mode(), self.autocast():
-            if adapter is None:
-                return module(*inputs.args, **inputs.kwargs)
-            return functional_call(module, self.changed(adapter), inputs.args, inputs.kwargs)
+            return module(*inputs.args, **inputs.kwargs)
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-        """Apply a function that predicts to every item: on a CPU several at once, but for an adapter, which puts its matrices into the
-        module for the time of a prediction.
-        """
-        if self.device.type == "cpu" and active_adapter() is None:
-            if self.dtype == "int8":
-                _ = self.quantized  # made here, and not by every thread
-            return in_threads(function, items)
-        return [function(item) for item in items]
+        """Apply a function that predicts to every item, on a CPU to several at once."""
+        if self.device.type != "cpu":
+            return [function(item) for item in items]
+        _ = self.predicting  # a copy is made here, and not by every thread
+        return in_threads(function, items)
 
-    def changed(self, adapter: Adapter) -> dict[str, Tensor]:
-        """The matrices that an adapter changes. RAISES (ValueError): SEG331 if it was made for other weights."""
-        for known, weights in self._changed:
+    @property
+    def predicting(self) -> nn.Module:
+        """What a prediction runs: inside of `use_adapter` the copy of that adapter, else the one of 8 bits if `dtype` says so, else
+        the module itself, as always while an adapter of it is in training.
+
+        RAISES (ValueError): SEG302; SEG331 if the adapter was made for other weights.
+        """
+        adapter = active_adapter()
+        if adapter is not None:
+            return self.adapted(adapter)
+        is_small = self.dtype == "int8" and self.device.type == "cpu" and not self.trains_adapter
+        return self.quantized if is_small else self.module
+
+    def adapted(self, adapter: Adapter) -> nn.Module:
+        """A copy of the module with the matrices that an adapter changes: whoever predicts beside it in another thread does not
+        see them. RAISES (ValueError): SEG331 if it was made for other weights.
+        """
+        for known, module in self._adapted:
             if known is adapter:
-                return weights
-        weights = changed_weights(self.module, adapter)
-        self._changed = [*self._changed[1 - KEPT_ADAPTERS :], (adapter, weights)]
-        return weights
+                return module
+        module = copy_sharing_weights(self.module)
+        for name, weight in changed_weights(self.module, adapter).items():
+            layer, _, parameter = name.rpartition(".")
+            setattr(module.get_submodule(layer), parameter, nn.Parameter(weight, requires_grad=False))
+        self._adapted = [*self._adapted[1 - KEPT_ADAPTERS :], (adapter, module)]
+        return module
 
     def forget_changes(self) -> None:
         """To be called when the weights change: what was made of them is no longer theirs."""
-        self._changed = []
+        self._adapted = []
         self._quantized = None
 
     @property
@@ -243,9 +250,14 @@ def check_vocabulary(tokenizer: Tokenizer, n_pieces: int) -> None:
         raise ValueError(f"its vocabulary has a piece of number {last}, its table {n_pieces} rows")
 
 
+def copy_sharing_weights(module: nn.Module) -> nn.Module:
+    """RETURNS (Module): A copy that has its weights in common with the original."""
+    return copy.deepcopy(module, {id(weights): weights for weights in module.parameters()})
+
+
 def quantize_linear(module: nn.Module) -> nn.Module:
     """RETURNS (Module): A copy whose linear layers multiply in 8 bits; the rest shares its weights with the original."""
-    same = copy.deepcopy(module, {id(weights): weights for weights in module.parameters()})
+    same = copy_sharing_weights(module)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it is to move to another package some day
         return torch.ao.quantization.quantize_dynamic(same, {nn.Linear}, dtype=torch.qint8, inplace=True)

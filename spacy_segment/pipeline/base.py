@@ -85,8 +85,12 @@ class Segmenter(TrainablePipe):
     def _loading(self, exclude: Iterable[str]) -> Iterator[None]:
         """Whatever is wrong with a file has a coded error; settings given before the load win over those in it."""
         given = self.cfg["configured"]
+        nodes = [node for node in self.model.walk() if any(hasattr(shim, "is_built") for shim in node.shims)]
+        options = [dict(node.attrs) for node in nodes]  # thinc would put the saved ones in their places
         try:
             yield
+            for node, attrs in zip(nodes, options, strict=True):
+                node.attrs.update(attrs)
             if "model" not in exclude:
                 self._try_model()
             self._settle(given)

@@ -13,7 +13,7 @@ from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Config
 
-from ..adapters import TRAINING, Adapter, Adapters, check_name, use_adapter
+from ..adapters import TRAINING, Adapter, Adapters, check_name, read_adapter_file, use_adapter
 from ..align import boundaries_of, text_length, text_of
 from ..errors import Errors
 from ..length_prior import LengthPrior
@@ -159,8 +159,8 @@ class SentenceSegmenter(Segmenter):
         """
         check_name(name)
         if isinstance(adapter, str | Path):
-            adapter = Path(adapter).read_bytes()
-        self.adapters[name] = Adapter.from_bytes(adapter) if isinstance(adapter, bytes) else adapter
+            adapter = read_adapter_file(Path(adapter))
+        self.adapters[name] = adapter if isinstance(adapter, Adapter) else Adapter.from_bytes(adapter)
 
     def predict(self, docs: Iterable[Doc]) -> list[Boundaries]:
         """Find the places where sentences could start. The Docs are not changed. Docs of one adapter run together.

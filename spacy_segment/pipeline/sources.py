@@ -33,12 +33,13 @@ def settle_sources(component: Any) -> None:
     """Once what directories of this machine hold has been read, null takes their place; a threshold that came with the
     encoder takes the place of null."""
     shims = [shim for node in component.model.walk() for shim in node.shims]
-    if component not in _pipelines or not all(getattr(shim, "is_built", True) for shim in shims):
+    if not all(getattr(shim, "is_built", True) for shim in shims):
         return
-    nlp = _pipelines.pop(component)()
-    given = [shim.threshold for shim in shims if getattr(shim, "threshold", None) is not None]
-    if given and component.adopts_threshold and component.cfg["threshold"] is None:
-        configure(component, nlp, threshold=given[0])
+    nlp = _pipelines.pop(component, lambda: None)()  # a copy of a component is not remembered
+    for shim in (shim for shim in shims if hasattr(shim, "threshold")):
+        given, shim.threshold = shim.threshold, None
+        if given is not None and component.adopts_threshold and component.cfg["threshold"] is None:
+            configure(component, nlp, threshold=given)
     if nlp is not None and component.name in nlp.component_names:
         config = nlp.config
         _forget(nlp.get_pipe_config(component.name), lambda given: Path(_value(given, config)).is_dir())

@@ -12,7 +12,7 @@ rest, step by step. The held-out parts say when to stop and which threshold is b
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -27,6 +27,7 @@ from ..adapters import Adapter, check_name
 from ..errors import Errors
 from ..length_prior import LengthPrior, fit_lengths
 from ..models.lora import merge_adapter, read_adapter, train_adapter, write_adapter
+from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..pipeline.sources import configure
 from ..types import Ints1d
 from .augmenters import CORRUPTIONS, corruption_mix, make_example
@@ -89,7 +90,7 @@ class AdaptSettings:
     def check(self) -> None:
         """RAISES (ValueError): SEG200, SEG210 for the first setting that cannot be."""
         corruption_mix(dict.fromkeys(self.conditions, 1.0))
-        check_training(self, max_steps=1, every=1, patience=1, batch_bytes=1, folds=2)
+        check_training(self, max_steps=1, every=1, patience=1, batch_bytes=1, folds=2, seed=0)
         check_strength(self.strength)
 
 
@@ -122,14 +123,14 @@ def adapt(
 
     examples: Files, folders or patterns (one sentence per line, JSONL, CoNLL-U, DocBin), or records.
     watch (Callable or None): Called with the number of steps done, and of those there will be at most.
-    RAISES (ValueError): SEG110, SEG111, SEG200, SEG210, SEG430, SEG432. (ImportError): SEG431.
+    RAISES (ValueError): SEG110, SEG111, SEG200, SEG210, SEG430, SEG432, SEG436. (ImportError): SEG431.
     """
     start = perf_counter()
     settings = settings or AdaptSettings()
     settings.check()
     check_name(name)
     documents = read_examples(examples)
-    pipe: Any = nlp.get_pipe(component)
+    pipe = _segmenter(nlp, component)
     fix_random_seed(settings.seed)
     active = pipe.cfg["adapter"]
     pipe.set_adapter(None)
@@ -160,6 +161,14 @@ def merge(nlp: Language, *, component: str = "sentence_segmenter") -> None:
     configure(pipe, nlp, threshold=adapter.threshold, length_prior=lengths)
 
 
+def _segmenter(nlp: Language, component: str) -> Any:
+    """RAISES (ValueError): SEG436 if there is no sentence segmenter of that name."""
+    pipe = dict(nlp.components).get(component)
+    if not isinstance(pipe, SentenceSegmenter):
+        raise ValueError(Errors.SEG436.format(name=component, names=", ".join(nlp.component_names) or "none"))
+    return pipe
+
+
 def check_strength(strength: float) -> None:
     """RAISES (ValueError): SEG200 if an adapter could not go so far."""
     if not 0 < strength <= 1:
@@ -178,8 +187,9 @@ def read_examples(examples: str | Path | list[str] | list[Record]) -> list[Recor
         records += [record for path in find_files(paths) for record in read_records(path)]
     records = [record for record in records if record.starts]
     n_sentences = sum(len(record.starts) for record in records)
-    if n_sentences - len(records) < FEWEST:
-        raise ValueError(Errors.SEG432.format(found=n_sentences, n_docs=len(records), needed=FEWEST))
+    found = n_sentences - len(records)
+    if found < FEWEST:
+        raise ValueError(Errors.SEG432.format(found=found, n_sentences=n_sentences, needed=FEWEST))
     return records
 
 
@@ -226,10 +236,10 @@ class Learner:
             for condition in settings.conditions
         ]
 
-    def learn(self) -> None:
-        """Take `every` steps."""
+    def learn(self, n_steps: int) -> None:
+        """Take so many steps."""
         write_adapter(self.pipe.model, self.learned)
-        for batch in islice(self.batches, self.settings.every):
+        for batch in islice(self.batches, n_steps):
             self.pipe.update(batch, drop=self.settings.dropout, sgd=self.optimizer)
             self.optimizer.step_schedules()
         threshold = self.pipe.cfg["threshold"]
@@ -249,13 +259,13 @@ def _train(
     learners = _make_learners(nlp, pipe, records, settings)
     fitted = fit_lengths(np.concatenate([sentence_lengths(record.text, record.starts) for record in records]))
     priors = with_and_without(fitted)
-    n_rounds = -(-settings.max_steps // settings.every)
+    steps = [*range(0, settings.max_steps, settings.every), settings.max_steps]  # done after each round
     start = _judge(learners, priors)
     best = Round(0, *choose_prior(start, priors), learners[0].adapter)
-    for done in range(1, n_rounds + 1):
-        for i, learner in enumerate(learners):
-            learner.learn()
-            watch(((done - 1) * len(learners) + i + 1) * settings.every, n_rounds * settings.every * len(learners))
+    for done, (before, after) in enumerate(pairwise(steps), start=1):
+        for i, learner in enumerate(learners, start=1):
+            learner.learn(after - before)
+            watch(before * len(learners) + i * (after - before), settings.max_steps * len(learners))
         latest = Round(done, *choose_prior(_judge(learners, priors), priors), learners[0].adapter)
         if best_counts(latest.counts).fscore > best_counts(best.counts).fscore + MARGIN:
             best = latest
@@ -265,7 +275,7 @@ def _train(
     adapter = replace(best.adapter, threshold=threshold, lengths=best.lengths)
     return adapter, {
         "n_sentences": sum(len(record.starts) for record in records),
-        "n_steps": best.number * settings.every,
+        "n_steps": steps[best.number],
         "threshold": threshold,
         "lengths": best.lengths,
         "before": counts_at(start[0], pipe.cfg["threshold"]).fscore,

@@ -1,5 +1,6 @@
 """What settings of a training cannot be."""
 
+from math import inf
 from typing import Any
 
 from ..errors import Errors
@@ -12,5 +13,5 @@ def check_training(settings: Any, **least: int) -> None:
             raise ValueError(
                 Errors.SEG200.format(name=name, expected=f"at least {value}", value=getattr(settings, name))
             )
-    if not settings.learn_rate > 0:
+    if not 0 < settings.learn_rate < inf:
         raise ValueError(Errors.SEG200.format(name="learn_rate", expected="above 0", value=settings.learn_rate))

@@ -110,16 +110,31 @@ class LimitedLookahead(nn.Module):
         if self.packs:
             return self.forward_packed(ids, embedded, shapes)
         windows = _split(embedded, shapes, lambda shape: shape.length)
-        states = [self.forward_stock(rows, shape) for rows, shape in zip(windows, shapes, strict=True)]
+        lookahead = None if self.lookahead is None else self.lookahead[0]
+        states = [self.forward_stock(rows, shape, lookahead) for rows, shape in zip(windows, shapes, strict=True)]
         return torch.cat([_counting(x, shape) for x, shape in zip(states, shapes, strict=True)])
 
-    def forward_stock(self, embedded: Tensor, shape: Shape) -> Tensor:
+    def forward_stock(self, embedded: Tensor, shape: Shape, lookahead: int | None) -> Tensor:
         """Windows of one shape through the encoder's own code, (n, length, width) -> (n, length, hidden_width)."""
         mask = torch.ones(embedded.shape[:2], dtype=torch.long, device=embedded.device)
-        if self.lookahead is not None:
-            allowed = self.mask(self.lookahead[0], shape.length).expand(shape.n, -1, -1)
+        if lookahead is not None:
+            allowed = self.mask(lookahead, shape.length).expand(shape.n, -1, -1)
             mask = allowed[:, None] if self.four_dimensional else (allowed == 0).long()
         return self.encoder(inputs_embeds=embedded, attention_mask=mask).last_hidden_state
+
+    def takes_limit(self) -> bool:
+        """Whether look-ahead can be limited: tries that the encoder's own code takes the mask, and keeps to it."""
+        if self.packs:
+            return True
+        table = self.encoder.get_input_embeddings().weight
+        first = torch.arange(2 * table.shape[1], device=table.device).sin().view(1, 2, -1)
+        second = torch.stack([first[:, 0], first[:, 1].flip(-1)], dim=1)
+        try:
+            with torch.inference_mode():
+                a, b = (self.eval().forward_stock(x, Shape(1, 2, 0, 2), 0) for x in (first, second))
+        except (ValueError, TypeError, RuntimeError, IndexError):  # what they raise for a mask of unknown shape
+            return False
+        return bool(torch.allclose(a[:, 0], b[:, 0], atol=1e-5) and not torch.allclose(a[:, 1], b[:, 1], atol=1e-5))
 
     def forward_packed(self, ids: Tensor, embedded: Tensor, shapes: list[Shape]) -> Tensor:
         """All shapes at once through layers like those of BERT. Each computes only what a later one looks at."""
