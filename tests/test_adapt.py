@@ -469,6 +469,18 @@ def test_issue_a_config_adapts_by_the_rule_of_segment_adapt(trained, examples):
         np.testing.assert_allclose(saved.weights[f"{name}.b"], learned.weights[f"{name}.b"] / 2, rtol=1e-5)
 
 
+def test_issue_dev_files_without_sentences_had_no_code(trained, tmp_path):
+    from spacy_segment.training.adapter_callbacks import new_adapter, save_adapter
+
+    (tmp_path / "empty.txt").write_text("")
+    nlp = new_adapter(rank=2, alpha=4.0)(trained)
+    try:
+        with pytest.raises(ValueError, match="SEG432"):
+            save_adapter(str(tmp_path / "empty.txt"))(nlp)
+    finally:
+        end_training(nlp.get_pipe(SEGMENTER).model)
+
+
 @pytest.mark.parametrize("strength", [0.0, 1.5])
 def test_an_adapter_goes_part_of_the_way_or_all_of_it(strength):
     with pytest.raises(ValueError, match=r"SEG200.*strength"):

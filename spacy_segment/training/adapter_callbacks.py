@@ -80,8 +80,13 @@ def save_adapter(
 
 
 def _best_decoding(pipe: Any, examples: list[Example]) -> tuple[float | None, LengthPrior | None]:
-    """The best threshold on dev files, and what the lengths of their sentences say if that plainly helps."""
+    """The best threshold on dev files, and what the lengths of their sentences say if that plainly helps.
+
+    RAISES (ValueError): SEG432 if they hold no sentences.
+    """
     texts = [(example.reference.text, sent_start_offsets(example.reference).tolist()) for example in examples]
+    if not any(starts for _, starts in texts):
+        raise ValueError(Errors.SEG432.format(found=0, n_sentences=0, needed=1))
     fitted = fit_lengths(np.concatenate([sentence_lengths(text, starts) for text, starts in texts if starts]))
     priors = with_and_without(fitted)
     counts, prior = choose_prior(count_boundaries(pipe, examples, priors), priors)
