@@ -1,10 +1,10 @@
 """`python -m spacy segment`: sentences of files, folders and standard input."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import spacy
 import typer
@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from spacy.cli._util import app
 from spacy.language import Language
+from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 
 from ..align import text_length
 from ..errors import Errors
 from ..files import atomic_file
+from ..pipeline.topic_segmenter import TopicSegmenter
 from ..topics import TOPICS, main_spans
 from .inputs import STDIN, Source, expand, read_sources
 from .outputs import WRITERS, DocBinFiles, HtmlPage, Sink, Stream
@@ -25,6 +27,8 @@ from .reporting import reported
 FORMATS = (*WRITERS, "html", "spacy")
 # A long text is segmented in blocks of about so many characters. The last sentence of a block waits for the next one.
 BLOCK = 500_000
+# Docs that a component is given at once.
+BATCH = 64
 
 
 @app.command("segment")
@@ -70,12 +74,37 @@ def load_pipeline(model: str | None, lang: str, settings: dict, *, topics: bool 
         if str(error).startswith("[SEG"):
             raise
         raise ValueError(Errors.SEG133.format(name=model or lang, reason=error)) from error
-    if not nlp("One two.").has_annotation("SENT_START"):
-        raise ValueError(Errors.SEG133.format(name=model, reason="no component of it sets sentence starts"))
-    if topics and "topic_segmenter" not in nlp.pipe_names:
+    segmenters = [name for name, pipe in nlp.pipeline if isinstance(pipe, TopicSegmenter)]
+    with nlp.select_pipes(disable=segmenters):  # they may want more sentences than there are here
+        if not nlp("One two.").has_annotation("SENT_START"):
+            raise ValueError(Errors.SEG133.format(name=model, reason="no component of it sets sentence starts"))
+    if topics and not segmenters:
         nlp.add_pipe("topic_segmenter")
     nlp.max_length = sys.maxsize
     return nlp
+
+
+def find_pipe(nlp: Language, kind: type) -> Any:
+    """The first component of a class. RAISES (ValueError): SEG135 if there is none."""
+    for _, pipe in nlp.pipeline:
+        if isinstance(pipe, kind):
+            return pipe
+    raise ValueError(Errors.SEG135.format(kind=kind.__name__, names=", ".join(nlp.pipe_names) or "none"))
+
+
+def topics_key(nlp: Language) -> str:
+    """Where the topics of a pipeline are in `Doc.spans`; "topics" if it has no topic segmenter."""
+    return next((pipe.key for _, pipe in nlp.pipeline if isinstance(pipe, TopicSegmenter)), TOPICS)
+
+
+def run_before(nlp: Language, pipe: Pipe, docs: Iterable[Doc]) -> list[Doc]:
+    """Run the components that stand before one (a shared transformer, a sentence splitter)."""
+    stream: Iterator[Doc] = iter(docs)
+    for _, other in nlp.pipeline:
+        if other is pipe:
+            break
+        stream = other.pipe(stream, batch_size=BATCH) if hasattr(other, "pipe") else map(other, stream)
+    return list(stream)
 
 
 def keep_probs(nlp: Language) -> None:
@@ -103,7 +132,8 @@ def segment(nlp: Language, names: list[str], output_format: str, output: Path | 
             sink: Sink = DocBinFiles(output, lambda path: stack.enter_context(atomic_file(path)))
         else:
             file: BinaryIO = stack.enter_context(atomic_file(output)) if output else sys.stdout.buffer
-            sink = HtmlPage(file) if output_format == "html" else Stream(file, WRITERS[output_format])
+            key = topics_key(nlp)
+            sink = HtmlPage(file, key) if output_format == "html" else Stream(file, WRITERS[output_format], key)
         for source in read_sources(names):
             bar.update(task, description="standard input" if source.name == STDIN else source.name)
             # A page shows a text as one Doc.
@@ -120,13 +150,13 @@ def segment_source(nlp: Language, source: Source) -> Iterator[tuple[int, Doc]]:
     YIELDS (tuple): Where a part starts in the text, and the part as a Doc; parts tile the text and end with a sentence,
         or with a topic if there are topics.
     """
-    offset, buffer = 0, ""
+    offset, buffer, key = 0, "", topics_key(nlp)
     for part in source.parts:
         buffer += part
         while len(buffer) >= BLOCK:
             doc = nlp(_cut(buffer, BLOCK))
             # The last sentence (or topic) may go on in the next part. If it is the only one, keep going all the same.
-            last = max((span.start for span in main_spans(doc, TOPICS) or doc.sents), default=0)
+            last = max((span.start for span in main_spans(doc, key) or doc.sents), default=0)
             done = doc[:last].as_doc() if last else doc
             yield offset, done
             offset += len(done.text)
