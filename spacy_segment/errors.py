@@ -32,6 +32,7 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG141 = "{path}, record {record}: {reason}"
     SEG142 = "The sections of a gold Doc must tile it: they {problem}."
     SEG143 = "'{path}' holds no figures for a card: {reason}. Expected JSON of segment-evaluate."
+    SEG144 = "No document of {path} has two units or more, so there is no boundary to find."
     SEG150 = "render() shows a Doc or several, but was given a {type}."
 
     # Configuration

@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -13,8 +13,6 @@ import srsly
 import typer
 from spacy.cli._util import app
 from spacy.language import Language
-from spacy.pipeline import Pipe
-from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import minibatch
 from wasabi import msg
@@ -34,14 +32,13 @@ from ..training.readers import SentenceCorpus
 from ..training.topic_readers import TopicCorpus
 from .benchmark import Result
 from .reporting import reported
-from .segment import load_pipeline
+from .segment import BATCH, find_pipe, load_pipeline, run_before
 from .topics import Figures
 
 evaluate_app = typer.Typer(help="Figures of a pipeline per corpus and condition, as JSON and Markdown")
 app.add_typer(evaluate_app, name="segment-evaluate", no_args_is_help=True)
 evaluate_cli = evaluate_app
 
-BATCH = 64
 # Columns of the tables.
 SENTENCE_FIGURES = ("boundary_p", "boundary_r", "boundary_f", "sents_f")
 TOPIC_FIGURES = ("pk", "wd", "b", "f")
@@ -148,15 +145,17 @@ def _measure_sentences(nlp: Language, pipe: SentenceSegmenter, examples: Iterabl
 
 
 def evaluate_topics(nlp: Language, data: list[str], limit: int) -> dict[str, Any]:
-    """As `evaluate_sentences`; lengths are in sentences. RAISES (ValueError): SEG110, SEG141, SEG135."""
+    """As `evaluate_sentences`; lengths are in sentences. RAISES (ValueError): SEG110, SEG141, SEG135, SEG144."""
     pipe = find_pipe(nlp, TopicSegmenter)
-    nlp("Warm up.")
+    pipe.predict(run_before(nlp, pipe, [nlp.make_doc("Warm up.")]))
     measured = {
         condition: _measure_topics(
             nlp, pipe, TopicCorpus(data, spans_key=pipe.key, limit=limit, condition=condition)(nlp)
         )
         for condition in CONDITIONS
     }
+    if not any(corpora for corpora, _ in measured.values()):
+        raise ValueError(Errors.SEG144.format(path=", ".join(data)))
     return _findings("topic_segmenter", pipe, measured, TOPIC_FIGURES, "sentences")
 
 
@@ -222,24 +221,6 @@ def report(found: dict[str, Any], figures: tuple[str, ...]) -> str:
         speed = f"{mean['speed']:,.0f} {found['unit']}/s in the model."
         parts += [f"## {condition}", markdown(["corpus", *figures], [*rows, total]), speed]
     return "\n\n".join(parts) + "\n"
-
-
-def find_pipe(nlp: Language, kind: type) -> Any:
-    """The first component of a class. RAISES (ValueError): SEG135 if there is none."""
-    for _, pipe in nlp.pipeline:
-        if isinstance(pipe, kind):
-            return pipe
-    raise ValueError(Errors.SEG135.format(kind=kind.__name__, names=", ".join(nlp.pipe_names) or "none"))
-
-
-def run_before(nlp: Language, pipe: Pipe, docs: Iterable[Doc]) -> list[Doc]:
-    """Run the components that stand before one (a shared transformer, a sentence splitter)."""
-    stream: Iterator[Doc] = iter(docs)
-    for _, other in nlp.pipeline:
-        if other is pipe:
-            break
-        stream = other.pipe(stream, batch_size=BATCH) if hasattr(other, "pipe") else map(other, stream)
-    return list(stream)
 
 
 def name_of(nlp: Language, model: str | None) -> str:

@@ -12,7 +12,7 @@ from ..models.similarity import DepthScore, FirstNeighbour, unit_vectors
 from ..pipeline.topic_segmenter import TopicSegmenter
 from ..topics import find_units, topics_of
 from ..types import Bools1d, EncoderModel, TopicModel
-from .segment import load_pipeline
+from .segment import find_pipe, load_pipeline
 
 # Marks the sentences of a Doc that topics start with; the second argument is the mean topic length of the corpus.
 Segmenter = Callable[[Doc, float], Bools1d]
@@ -113,7 +113,7 @@ def _texttiling(doc: Doc) -> Bools1d:
 
 
 def _of_pipeline(name: str) -> Segmenter:
-    return _with(load_pipeline(name, "xx", {}, topics=True).get_pipe("topic_segmenter"))  # type: ignore[arg-type]
+    return _with(find_pipe(load_pipeline(name, "xx", {}, topics=True), TopicSegmenter))
 
 
 def _with(pipe: TopicSegmenter) -> Segmenter:

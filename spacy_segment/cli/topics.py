@@ -15,15 +15,17 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..align import reference_doc
+from ..errors import Errors
 from ..files import write_atomically
 from ..metrics import PRF, boundary_prf, boundary_similarity, pk, window_diff
+from ..pipeline.topic_segmenter import TopicSegmenter
 from ..scorers import CORPUS
 from ..topics import TOPICS, find_units, topics_of
 from ..training.topic_readers import TopicCorpus, sentence_starts
 from ..types import Bools1d
 from .benchmark import benchmark_app, say_missing
 from .reporting import reported
-from .segment import load_pipeline
+from .segment import find_pipe, load_pipeline, run_before
 from .topic_peers import MAKERS, Segmenter, make_segmenters, missing_segmenters
 
 
@@ -53,12 +55,27 @@ class Figures:
         return {"pk": fmean(self.pk), "wd": fmean(self.wd), "b": fmean(self.b), "f": self.prf.fscore}
 
 
+def trivial(golds: list[Bools1d]) -> dict[str, Figures]:
+    """What needs no model and stands beside every table: no boundary, and one before every k-th unit, k being the mean topic.
+
+    golds (list of Bools1d): Where topics start, (n_units,), for every document of a corpus.
+    """
+    k = max(1, round(sum(map(len, golds)) / sum(int(gold.sum()) for gold in golds)))
+    rows = {"no boundary": Figures(), "every k": Figures()}
+    for gold in golds:
+        for figures, step in zip(rows.values(), (len(gold), k), strict=True):
+            figures.add(gold, np.arange(len(gold)) % step == 0, 0.0)
+    return rows
+
+
 @benchmark_app.command("topics")
 def topics_cli(
     data: list[str] = typer.Argument(..., help="Gold files of any format of topics, folders or patterns"),
     model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded models if left out"),
     systems: str = typer.Option("", help=f"Of {', '.join(MAKERS)}, and names or paths of pipelines; all if left out"),
-    sentences: str = typer.Option("ours", help="Units: ours (the sentence component), rule (a plain splitter), lines"),
+    sentences: str = typer.Option(
+        "ours", help="Units: ours (the sentences of the pipeline), rule (a plain splitter), lines"
+    ),
     limit: int = typer.Option(0, help="Documents per file, 0 for all"),
     threshold: float | None = typer.Option(None, help="Another threshold of our component"),
     per_corpus: bool = typer.Option(False, "--per-corpus", help="Print every corpus"),
@@ -67,10 +84,11 @@ def topics_cli(
     """Pk, WindowDiff, B, boundary F1 and speed of topic segmenters; a corpus is a folder, means are over corpora."""
     with reported():
         nlp = load_pipeline(model, "xx", {}, topics=True)
+        pipe = find_pipe(nlp, TopicSegmenter)
         if threshold is not None:
-            nlp.get_pipe("topic_segmenter").cfg["threshold"] = threshold
+            pipe.cfg["threshold"] = threshold
         chosen = systems.split(",") if systems else None
-        segmenters = make_segmenters(nlp.get_pipe("topic_segmenter"), chosen)
+        segmenters = make_segmenters(pipe, chosen)
         figures, splitting = compare(nlp, segmenters, data, sentences, limit)
     console = Console()
     rows = {name: _macro(corpora) for name, corpora in figures.items()}
@@ -105,15 +123,16 @@ def compare(
     """Run every segmenter on every document.
 
     RETURNS (tuple): Segmenter -> corpus -> figures, and sentences per second of sentence splitting (0 if not ours).
-    RAISES (ValueError): SEG110, SEG141.
+    RAISES (ValueError): SEG110, SEG141; SEG144 if no document has two sentences.
     """
+    pipe = find_pipe(nlp, TopicSegmenter)
     documents: dict[str, list[tuple[Doc, Bools1d]]] = defaultdict(list)
     seconds, n_sentences = 0.0, 0
     for example in TopicCorpus(data, limit=limit)(nlp):
         text = example.reference.text
         if sentences == "ours":
             start = time.perf_counter()
-            doc = nlp.get_pipe("sentence_segmenter")(nlp.make_doc(text))
+            (doc,) = run_before(nlp, pipe, [nlp.make_doc(text)])
             seconds += time.perf_counter() - start
         else:
             doc = reference_doc(nlp.tokenizer, text, sentence_starts(text, sentences))
@@ -122,6 +141,8 @@ def compare(
         if len(units.starts) > 1:
             gold, _, _ = topics_of(example.reference, TOPICS, units.starts, text=text)
             documents[example.reference.user_data[CORPUS]].append((doc, gold))
+    if not documents:
+        raise ValueError(Errors.SEG144.format(path=", ".join(data)))
     figures: dict[str, dict[str, Figures]] = {name: defaultdict(Figures) for name in segmenters}
     for corpus, docs in documents.items():
         mean = sum(len(gold) for _, gold in docs) / sum(int(gold.sum()) for _, gold in docs)
