@@ -57,7 +57,7 @@ def decode(
     forced, forbidden (ndarray or None): (n,) booleans: a boundary must, must not stand before the unit.
     prior (LengthPrior or None): How long segments are, in the unit of `lengths`; not looked at beside limits or a number.
     RETURNS (Ints1d): Units that open a segment, ascending; empty for no units.
-    RAISES (ValueError): SEG120 for logits that are not numbers; SEG220 for a threshold, limits or a number of segments
+    RAISES (ValueError): SEG120 for logits that are not numbers; SEG200 for a threshold, limits or a number of segments
         that cannot be.
     """
     n = len(logits)

@@ -175,6 +175,48 @@ def test_errors_are_coded(nlp):
         pipe.update([make_example(nlp, ("BREAD", BREAD), ("NEWS", STATE))])
 
 
+@pytest.mark.parametrize(
+    ("bounds", "problem"),
+    [
+        ([(0, 4), (6, 99)], "leave a gap at character 19"),
+        ([(0, 6), (4, 99)], "overlap at character 19"),
+        ([], "leave a gap at character 0"),
+    ],
+)
+def test_gold_topics_that_do_not_tile_are_named(nlp, bounds, problem):
+    example = make_example(nlp, ("BREAD", BREAD))
+    doc = example.reference
+    doc.spans["topics"] = [doc[start : min(end, len(doc))] for start, end in bounds]
+    with pytest.raises(ValueError, match=f"SEG142.*{problem}"):
+        nlp.get_pipe("topic_segmenter").update([example])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"weights": {"tsp": 0.0}},
+        {"weights": {"tssp": -1.0}},
+        {"width": 33},
+        {"conv_width": 4},
+        {"lama_heads": -1},
+        {"n_opening": -1},
+        {"crop": -1},
+    ],
+)
+def test_settings_of_a_model_that_cannot_be_are_named(settings):
+    with pytest.raises(ValueError, match=f"SEG200.*{next(iter(settings))}"):
+        spacy.blank("en").add_pipe("topic_segmenter", config={"model": {**TINY_TOPICS, **settings}})
+
+
+def test_embedded_weights_need_their_encoder():
+    tok2vec = {"@architectures": "spacy.HashEmbedCNN.v2", "width": 8, "depth": 1, "embed_size": 50, "window_size": 1}
+    tok2vec |= {"maxout_pieces": 2, "subword_features": False, "pretrained_vectors": None}
+    encoder = {"@architectures": "spacy_segment.Tok2VecEncoder.v1", "tok2vec": tok2vec}
+    model = {"@architectures": "spacy_segment.Coherence.v1", "pretrained": "topics", "encoder": encoder}
+    with pytest.raises(ValueError, match=r"SEG301.*tok2vec_encoder"):
+        spacy.blank("en").add_pipe("topic_segmenter", config={"model": model})
+
+
 @pytest.mark.parametrize("name", ["ChangePoint", "DepthScore", "FirstNeighbour"])
 def test_models_without_training(name):
     nlp = spacy.blank("en")

@@ -8,7 +8,7 @@ MARKED = re.compile(r" {0,3}(#{1,6})(?:[ \t](.*))?")
 CLOSING = re.compile(r"(?:^|[ \t])#+$")
 FENCE = re.compile(r" {0,3}```")
 # What stands before a page of Markdown: names and values, which are no text.
-FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?:[\w-]+:.*\n(?:[ \t].*\n|- .*\n)*)+---[ \t]*(?:\n|\Z)")
+FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?:[\w-]+:.*\n(?:[ \t].*\n|- .*\n|\n)*)+---[ \t]*(?:\n|\Z)")
 # Links and emphasis in a title; numbers and marks around what a label is made of.
 MARKUP = re.compile(r"!?\[(.*?)\]\(.*?\)|[*`]+")
 NUMBERING = re.compile(r"^[\W\d_]+|[\W_]+$")

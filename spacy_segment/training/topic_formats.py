@@ -271,10 +271,8 @@ def _check_sections(record: TopicRecord) -> None:
             )
         if section.level == 1:
             if section.start != place:
-                problem = (
-                    f"{'overlap' if section.start < place else 'leave a gap'} at character {min(place, section.start)}"
-                )
-                raise ValueError(Errors.SEG142.format(problem=problem).split("] ", 1)[-1])
+                problem = "overlap" if section.start < place else "leave a gap"
+                raise ValueError(f"the sections {problem} at character {min(place, section.start)}")
             place = end = section.end
         elif not section.start < section.end <= end:
             raise ValueError(f"the part '{section.title}' at {section.start} leaves its topic")
