@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import spacy
 import typer
 from rich.console import Console
@@ -13,7 +14,7 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from spacy.cli._util import app
 from spacy.language import Language
 from spacy.pipeline import Pipe
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span, SpanGroup
 
 from ..align import text_length
 from ..errors import Errors
@@ -27,6 +28,8 @@ from .reporting import reported
 FORMATS = (*WRITERS, "html", "spacy")
 # A long text is segmented in blocks of about so many characters. The last sentence of a block waits for the next one.
 BLOCK = 500_000
+# What a group of topics knows of every span.
+PER_SPAN = ("scores", "label_scores", "levels", "parents")
 # Docs that a component is given at once.
 BATCH = 64
 
@@ -157,12 +160,24 @@ def segment_source(nlp: Language, source: Source) -> Iterator[tuple[int, Doc]]:
             doc = nlp(_cut(buffer, BLOCK))
             # The last sentence (or topic) may go on in the next part. If it is the only one, keep going all the same.
             last = max((span.start for span in main_spans(doc, key) or doc.sents), default=0)
-            done = doc[:last].as_doc() if last else doc
+            done = _head(doc, last, key) if last else doc
             yield offset, done
             offset += len(done.text)
             buffer = buffer[len(done.text) :]
     if buffer:
         yield offset, nlp(buffer)
+
+
+def _head(doc: Doc, end: int, key: str) -> Doc:
+    """The first tokens of a Doc, with the topics among them, which `Span.as_doc` leaves out."""
+    head = doc[:end].as_doc()
+    if key in doc.spans:
+        group = doc.spans[key]
+        kept = [i for i, span in enumerate(group) if span.end <= end]
+        spans = [Span(head, span.start, span.end, label=span.label_) for span in group if span.end <= end]
+        attrs = {name: np.asarray(group.attrs[name])[kept] for name in PER_SPAN if name in group.attrs}
+        head.spans[key] = SpanGroup(head, name=key, spans=spans, attrs=attrs)
+    return head
 
 
 def _cut(text: str, size: int) -> str:
