@@ -105,6 +105,25 @@ def test_chosen_segmenters_and_a_pipeline_of_the_user(corpus, tmp_path):
     assert rows["ours"]["f"] > 0
 
 
+def test_figures_by_language(tmp_path):
+    rows = []
+    for lang in ("en", "de", "en"):
+        sections = [{"start": 0, "end": len(BREAD) + 2}, {"start": len(BREAD) + 2, "end": len(BREAD) + 2 + len(RAIN)}]
+        rows.append({"lang": lang, "text": f"{BREAD}\n\n{RAIN}", "sections": sections})
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    arguments = [
+        "topics",
+        str(tmp_path / "a.jsonl"),
+        "--systems",
+        "none",
+        "--by-language",
+        "-o",
+        str(tmp_path / "rows.json"),
+    ]
+    assert CliRunner().invoke(benchmark_app, arguments, catch_exceptions=False).exit_code == 0
+    assert set(json.loads((tmp_path / "rows.json").read_text())["corpora"]["none"]) == {"en", "de"}
+
+
 def test_segmenters_that_are_not_installed_are_named(corpus, monkeypatch):
     monkeypatch.setattr("spacy_segment.cli.topic_peers.find_spec", lambda name: None)
     result = CliRunner().invoke(benchmark_app, ["topics", str(corpus)], catch_exceptions=False)

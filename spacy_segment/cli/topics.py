@@ -19,7 +19,7 @@ from ..errors import Errors
 from ..files import write_atomically
 from ..metrics import PRF, boundary_prf, boundary_similarity, pk, window_diff
 from ..pipeline.topic_segmenter import TopicSegmenter
-from ..scorers import CORPUS
+from ..scorers import CORPUS, LANG
 from ..topics import TOPICS, find_units, topics_of
 from ..training.topic_readers import TopicCorpus, sentence_starts
 from ..types import Bools1d
@@ -79,6 +79,9 @@ def topics_cli(
     limit: int = typer.Option(0, help="Documents per file, 0 for all"),
     threshold: float | None = typer.Option(None, help="Another threshold of our component"),
     per_corpus: bool = typer.Option(False, "--per-corpus", help="Print every corpus"),
+    by_language: bool = typer.Option(
+        False, "--by-language", help='Corpora are languages ("lang" in JSONL), not folders'
+    ),
     output: Path | None = typer.Option(None, "--output", "-o", help="Write all figures as JSON"),
 ) -> None:
     """Pk, WindowDiff, B, boundary F1 and speed of topic segmenters; a corpus is a folder, means are over corpora."""
@@ -89,10 +92,12 @@ def topics_cli(
             pipe.cfg["threshold"] = threshold
         chosen = systems.split(",") if systems else None
         segmenters = make_segmenters(pipe, chosen)
-        figures, splitting = compare(nlp, segmenters, data, sentences, limit)
+        figures, splitting = compare(nlp, segmenters, data, sentences, limit, LANG if by_language else CORPUS)
     console = Console()
     rows = {name: _macro(corpora) for name, corpora in figures.items()}
-    table = Table(title=f"topics, macro over {len(next(iter(figures.values())))} corpora")
+    table = Table(
+        title=f"topics, macro over {len(next(iter(figures.values())))} {'languages' if by_language else 'corpora'}"
+    )
     for column in ("segmenter", "Pk", "WindowDiff", "B", "F1", "sentences/s"):
         table.add_column(column, justify="left" if column == "segmenter" else "right")
     for name, row in rows.items():
@@ -118,9 +123,16 @@ def topics_cli(
 
 
 def compare(
-    nlp: Language, segmenters: dict[str, Segmenter], data: list[str], sentences: str, limit: int
+    nlp: Language,
+    segmenters: dict[str, Segmenter],
+    data: list[str],
+    sentences: str,
+    limit: int,
+    group: tuple[str, str] = CORPUS,
 ) -> tuple[dict[str, dict[str, Figures]], float]:
     """Run every segmenter on every document.
+
+    group (tuple): Key of what makes a corpus in `Doc.user_data`: `CORPUS` or `LANG`.
 
     RETURNS (tuple): Segmenter -> corpus -> figures, and sentences per second of sentence splitting (0 if not ours).
     RAISES (ValueError): SEG110, SEG141; SEG144 if no document has two sentences.
@@ -140,7 +152,7 @@ def compare(
         n_sentences += len(units.starts)
         if len(units.starts) > 1:
             gold, _, _ = topics_of(example.reference, TOPICS, units.starts, text=text)
-            documents[example.reference.user_data[CORPUS]].append((doc, gold))
+            documents[example.reference.user_data[group]].append((doc, gold))
     if not documents:
         raise ValueError(Errors.SEG144.format(path=", ".join(data)))
     figures: dict[str, dict[str, Figures]] = {name: defaultdict(Figures) for name in segmenters}

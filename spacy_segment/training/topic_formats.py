@@ -31,11 +31,15 @@ class Section:
 
 @dataclass(frozen=True)
 class TopicRecord:
-    """A document with gold topics: sections in document order, a topic before its parts; those of level 1 tile the text."""
+    """A document with gold topics: sections in document order, a topic before its parts; those of level 1 tile the text.
+
+    lang (str): Code of its language, "" if the file does not say.
+    """
 
     id: str
     text: str
     sections: list[Section]
+    lang: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ def find_reader(path: Path, text: str) -> Callable[[str, Path], Iterator[TopicRe
 
 
 def read_jsonl(text: str, path: Path) -> Iterator[TopicRecord]:
-    """One document per line: "text" and "sections" with "start", "end" and, if known, "title", "label", "level"; or
+    """One document per line: "text" and "sections" with "start", "end" and, if known, "title", "label", "level", and "lang"; or
     "sentences" and "labels" (1 where a topic ends), as other projects' preprocessing writes.
     """
     for number, line in enumerate(text.split("\n"), start=1):
@@ -107,7 +111,7 @@ def read_jsonl(text: str, path: Path) -> Iterator[TopicRecord]:
             Section(s["start"], s["end"], s.get("title") or "", s.get("label") or "", s.get("level", 1))
             for s in map(_object, data["sections"])
         ]
-        yield TopicRecord(str(data.get("id", number)), data["text"], sections)
+        yield TopicRecord(str(data.get("id", number)), data["text"], sections, str(data.get("lang") or ""))
 
 
 def read_json(text: str, path: Path) -> Iterator[TopicRecord]:
