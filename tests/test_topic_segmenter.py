@@ -152,6 +152,14 @@ def test_spans_that_are_there_stay_unless_overwritten(nlp):
     assert second.start_char not in starts_of(TopicSegmenter(nlp.vocab, model)(doc))
 
 
+def test_issue_a_span_that_starts_inside_a_sentence_was_not_kept(nlp):
+    doc = with_sents(examples_of(nlp)[0])
+    _, second, third, *_ = doc.sents
+    doc.spans["topics"] = [doc[: second.start + 1], doc[second.start + 1 : -1], doc[-1:]]
+    pipe = TopicSegmenter(nlp.vocab, nlp.get_pipe("topic_segmenter").model, overwrite=False, threshold=1.0)
+    assert starts_of(pipe(doc)) == [0, third.start_char]
+
+
 @pytest.mark.parametrize("text", ["", " ", "\n\n", "One."])
 def test_short_texts(nlp, text):
     doc = nlp.make_doc(text)

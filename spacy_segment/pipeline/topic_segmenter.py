@@ -104,7 +104,7 @@ class TopicSegmenter(Segmenter):
     length_unit (str): What the limits count: "sentences", "tokens" or "characters".
     n_segments (int or None): Exactly so many topics, whatever the threshold.
     levels (int): 2 adds the parts of topics, of models that know them: in document order, a topic before its parts.
-    overwrite (bool): False keeps the starts of spans that are there already under `spans_key`.
+    overwrite (bool): False keeps the starts of spans that are there already under `spans_key`; one inside a unit moves to the next.
     store_probs (bool): Keep `attrs["boundary_probs"]` in the group: (n_tokens,) float32, the probability that a topic
         starts at the token, 0 where no unit starts.
     """
