@@ -8,6 +8,7 @@ from conftest import TINY_TOPICS
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
+from spacy_segment.models.static import StaticEncoder
 from spacy_segment.pipeline.topic_segmenter import TopicSegmenter
 from spacy_segment.topics import find_units, topics_of
 
@@ -216,6 +217,11 @@ def test_settings_of_a_model_that_cannot_be_are_named(settings):
         spacy.blank("en").add_pipe("topic_segmenter", config={"model": {**TINY_TOPICS, **settings}})
 
 
+def test_embedded_weights_of_another_kind_are_named():
+    with pytest.raises(ValueError, match=r"SEG301.*another kind"):
+        StaticEncoder(pretrained="sentences")
+
+
 def test_embedded_weights_need_their_encoder():
     tok2vec = {"@architectures": "spacy.HashEmbedCNN.v2", "width": 8, "depth": 1, "embed_size": 50, "window_size": 1}
     tok2vec |= {"maxout_pieces": 2, "subword_features": False, "pretrained_vectors": None}
@@ -237,6 +243,15 @@ def test_models_without_training(name):
     assert doc.spans["topics"][-1].end == len(doc)
     with pytest.raises(ValueError, match="SEG403"):
         nlp.update(examples)
+
+
+def test_issue_an_untrained_model_on_an_encoder_of_a_directory_had_to_be_initialised(bert):
+    encoder = {"@architectures": "spacy_segment.HFEncoder.v1", "name": str(bert)}
+    model = {"@architectures": "spacy_segment.DepthScore.v1", "encoder": encoder}
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    nlp.add_pipe("topic_segmenter", config={"model": model})
+    assert len(nlp("\n".join([*BREAD, *STATE])).spans["topics"])
 
 
 def test_paragraphs_as_units():

@@ -28,7 +28,7 @@ from .torch.coherence import Coherence as CoherenceModule
 from .torch.objectives import IGNORE, boundary_loss, contrastive_loss, disarray
 from .torch.units import run_means
 from .units import N_VALUES, begin_encode, blocks, finish_loss, merge_weights, owners, surface_features, unit_means
-from .weights import pretrained_path
+from .weights import pretrained_path, restore_part
 
 # How much every part of the objective counts; 0 switches it off.
 WEIGHTS = {"boundary": 1.0, "any_level": 0.3, "labels": 0.2, "disarrayed": 0.5, "tssp": 0.25, "cssl": 0.25}
@@ -306,7 +306,7 @@ def load_weights(model: TopicModel, data: bytes) -> None:
     tensors, meta = serialize.read(data)
     for name, shim in _parts(model).items():
         if name in meta or name != "units":
-            shim.restore(*serialize.part(tensors, meta, name))
+            restore_part(shim, tensors, meta, name)
 
 
 def _parts(model: TopicModel) -> dict[str, TorchShim]:
