@@ -30,7 +30,7 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG139 = "Cannot write to '{path}': {reason}. A file that was there before is unchanged."
     SEG140 = "'{name}' needs sentence starts, and a Doc has none. Put a component that sets them before it: nlp.add_pipe('sentence_segmenter', before='{name}'), or 'sentencizer', 'senter', 'parser'."
     SEG141 = "{path}, record {record}: {reason}"
-    SEG142 = "The sections of a gold Doc must tile it: they {problem}."
+    SEG142 = "The topics of a gold Doc must tile it, but those in doc.spans['{key}'] {problem}: {text!r}. Parts of topics need a level above 1 in attrs['levels']."
     SEG143 = "'{path}' holds no figures for a card: {reason}. Expected JSON of segment-evaluate."
     SEG150 = "render() shows a Doc or several, but was given a {type}."
 

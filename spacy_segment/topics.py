@@ -8,6 +8,7 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 
 from .align import has_sents, is_space, same_place, text_length, text_of, token_offsets
+from .errors import Errors
 from .text import newlines_before
 from .types import Bools1d, Ints1d
 
@@ -115,6 +116,18 @@ def topics_of(doc: Doc, key: str, starts: Ints1d, *, text: str | None = None) ->
     if n:
         boundary[0] = any_level[0] = True
     return boundary, any_level, labels
+
+
+def check_tiling(doc: Doc, key: str) -> None:
+    """RAISES (ValueError): SEG142 if topics of a gold Doc overlap, or leave out more than white space."""
+    n_spans = np.zeros(len(doc), dtype=np.int64)
+    for span in main_spans(doc, key):
+        n_spans[span.start : span.end] += 1
+    wrong = np.flatnonzero((n_spans != 1) & ~is_space(doc))
+    if len(wrong):
+        first = doc[int(wrong[0])]
+        problem = f"{'overlap' if n_spans[first.i] else 'leave a gap'} at character {first.idx}"
+        raise ValueError(Errors.SEG142.format(key=key, problem=problem, text=doc[first.i : first.i + 5].text))
 
 
 def _n_leading_spaces(text: str) -> int:

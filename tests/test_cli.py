@@ -96,6 +96,28 @@ def test_segment_html_is_one_page_with_probabilities(run, tmp_path):
     assert run("-f", "html", text=JOINED[2] + "\n<script>").stdout.count("<script") == 2
 
 
+def test_segment_jsonl_with_topics(run, tmp_path):
+    (tmp_path / "a.txt").write_text("\n\n".join(JOINED))
+    (record,) = map(json.loads, run(tmp_path / "a.txt", "--topics", "-f", "jsonl").stdout.splitlines())
+    topics = record["topics"]
+    assert (topics[0]["start"], topics[-1]["end"]) == (0, len(record["text"]))
+    assert topics[0]["score"] == 1.0
+    assert all(set(t) == {"start", "end", "label", "level", "score", "label_score", "parent"} for t in topics)
+
+
+def test_issue_topics_of_a_pipeline_of_other_names_were_not_found(tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    nlp.add_pipe("topic_segmenter", name="chapters", config={"spans_key": "chapters", "n_segments": 4})
+    nlp.to_disk(tmp_path / "chapters")
+    text = "Mix it. Bake it.\n\nIt rained. It snowed. We left."
+    arguments = ["segment", "--topics", "--model", str(tmp_path / "chapters")]
+    lines = RUNNER.invoke(app, arguments, input=text).stdout.splitlines()
+    assert lines.count("") == 3
+    (record,) = map(json.loads, RUNNER.invoke(app, [*arguments, "-f", "jsonl"], input=text).stdout.splitlines())
+    assert len(record["topics"]) == 4
+
+
 def test_segment_a_long_text_in_blocks(run, tmp_path, monkeypatch):
     monkeypatch.setattr(segment, "BLOCK", 300)
     text = " ".join(JOINED * 30)
@@ -130,6 +152,24 @@ def test_segment_topics_of_a_text_in_blocks(run, tmp_path, monkeypatch):
             (t["start"], t["end"]) for t in record["topics"]
         ]
         assert len(group.attrs["scores"]) == len(group)
+
+
+def test_issue_topics_of_a_long_text_were_lost(tmp_path, monkeypatch):
+    monkeypatch.setattr(segment, "BLOCK", 120)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    nlp.add_pipe("topic_segmenter", config={"threshold": 0.0})
+    nlp.to_disk(tmp_path / "every")
+    text = "\n\n".join(["Mix it. Bake it.", "It rained. It snowed. We left."] * 9)
+    arguments = ["segment", "--topics", "--model", str(tmp_path / "every")]
+    lines = RUNNER.invoke(app, arguments, input=text).stdout.splitlines()
+    assert lines[::2] == ["Mix it.", "Bake it.", "It rained.", "It snowed.", "We left."] * 9
+    records = [
+        json.loads(line) for line in RUNNER.invoke(app, [*arguments, "-f", "jsonl"], input=text).stdout.splitlines()
+    ]
+    assert len(records) > 2
+    assert sum(len(record["topics"]) for record in records) == 5 * 9
+    assert all(topic["score"] > 0 for record in records for topic in record["topics"])
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,12 @@ def test_questions_of_local_context_can_be_switched_off(weights, parts):
     assert set(losses) == parts
 
 
+@pytest.mark.parametrize("weights", [{"nps": 0.0}, {"stp": 0.0, "tc": 0.0, "nsp": 0.0}])
+def test_questions_that_are_not_known_or_none_at_all_are_named(weights):
+    with pytest.raises(ValueError, match=r"SEG200.*stp, tc, nsp"):
+        spacy.blank("en").add_pipe("topic_segmenter", config={"model": {**PAIRS["local_context"], "weights": weights}})
+
+
 def test_pairs_come_from_one_section_or_from_two():
     boundary = np.asarray([1, 0, 0, 1, 0, 1, 0, 0, 0], dtype=bool)
     section = np.cumsum(boundary)

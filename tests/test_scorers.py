@@ -5,7 +5,7 @@ from spacy.training import Example
 
 from spacy_segment.align import reference_doc
 from spacy_segment.metrics import PRF, count
-from spacy_segment.scorers import CONDITION, CORPUS, sentence_score
+from spacy_segment.scorers import CONDITION, CORPUS, make_topic_scorer, sentence_score
 
 NLP = spacy.blank("xx")
 TEXT = "One two. Three four. Five."
@@ -51,3 +51,9 @@ def test_sentence_score_without_gold():
 def test_sentence_score_of_nothing_found_is_zero():
     scores = sentence_score([Example(NLP.make_doc(eg.text), eg.reference) for eg in make_examples(NLP)])
     assert scores["sents_boundary_f"] == 0.0
+
+
+@pytest.mark.parametrize("settings", [{"k": 0}, {"tolerance": -1}])
+def test_conventions_that_cannot_be_are_named(settings):
+    with pytest.raises(ValueError, match=f"SEG200.*{next(iter(settings))}"):
+        make_topic_scorer(**settings)

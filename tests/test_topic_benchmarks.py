@@ -37,7 +37,7 @@ def test_ablation_prints_a_row_for_every_model(corpus, tmp_path):
     result = CliRunner().invoke(benchmark_app, arguments, env={"COLUMNS": "200"}, catch_exceptions=False)
     assert result.exit_code == 0
     rows = json.loads((tmp_path / "rows.json").read_text())
-    assert list(rows) == list(MODELS)
+    assert list(rows) == [*MODELS, "no boundary", "every k"]
     assert all(0 <= row["corpora"]["weather"]["pk"] <= 1 for row in rows.values())
     assert all(name in result.output for name in rows)
 
@@ -48,6 +48,46 @@ def test_topic_details_show_units_levels_and_stripped_text(corpus):
     assert result.exit_code == 0
     assert "weather" in result.output
     assert "no punctuation or case" in result.output
+    assert "no boundary" in result.output
+
+
+@pytest.fixture
+def chapters(tmp_path):
+    """A pipeline of a user: its components have other names, sentences of a rule, topics of another key."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer", name="rule")
+    nlp.add_pipe("topic_segmenter", name="chapters", config={"spans_key": "chapters"})
+    nlp.to_disk(tmp_path / "chapters")
+    return str(tmp_path / "chapters")
+
+
+@pytest.mark.parametrize("command", [["topics", "--systems", "none,ours"], ["topic-details"]])
+def test_issue_components_of_other_names_broke_benchmarks_of_topics(corpus, chapters, command):
+    arguments = [*command, str(corpus), "--model", chapters]
+    result = CliRunner().invoke(benchmark_app, arguments, env={"COLUMNS": "200"}, catch_exceptions=False)
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["topics", "topic-details"])
+def test_issue_documents_of_one_sentence_broke_benchmarks_of_topics(tmp_path, command):
+    (tmp_path / "a.txt").write_text("One.")
+    result = CliRunner().invoke(benchmark_app, [command, str(tmp_path / "a.txt")])
+    assert result.exit_code == 1
+    assert "SEG115" in result.output
+
+
+def test_issue_a_text_without_paragraphs_broke_topic_details(tmp_path):
+    (tmp_path / "a.ref").write_text("=====\nMix the flour. Bake it.\n=====\nIt rained. The wind turned.\n=====")
+    arguments = ["topic-details", str(tmp_path / "a.ref")]
+    result = CliRunner().invoke(benchmark_app, arguments, env={"COLUMNS": "200"}, catch_exceptions=False)
+    assert result.exit_code == 0
+
+
+def test_an_ablation_of_no_model_is_a_coded_error(corpus):
+    data = str(corpus / "*.md")
+    result = CliRunner().invoke(benchmark_app, ["ablation", data, data, data, "--only", "nothing"])
+    assert result.exit_code == 1
+    assert "SEG200" in result.output
 
 
 def test_chosen_segmenters_and_a_pipeline_of_the_user(corpus, tmp_path):
@@ -63,6 +103,25 @@ def test_chosen_segmenters_and_a_pipeline_of_the_user(corpus, tmp_path):
     assert list(rows) == systems
     assert rows["none"]["f"] == rows[systems[2]]["f"] == 0
     assert rows["ours"]["f"] > 0
+
+
+def test_figures_by_language(tmp_path):
+    rows = []
+    for lang in ("en", "de", "en"):
+        sections = [{"start": 0, "end": len(BREAD) + 2}, {"start": len(BREAD) + 2, "end": len(BREAD) + 2 + len(RAIN)}]
+        rows.append({"lang": lang, "text": f"{BREAD}\n\n{RAIN}", "sections": sections})
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    arguments = [
+        "topics",
+        str(tmp_path / "a.jsonl"),
+        "--systems",
+        "none",
+        "--by-language",
+        "-o",
+        str(tmp_path / "rows.json"),
+    ]
+    assert CliRunner().invoke(benchmark_app, arguments, catch_exceptions=False).exit_code == 0
+    assert set(json.loads((tmp_path / "rows.json").read_text())["corpora"]["none"]) == {"en", "de"}
 
 
 def test_segmenters_that_are_not_installed_are_named(corpus, monkeypatch):

@@ -31,6 +31,101 @@ def test_headings_become_boundaries_and_leave_the_text(tmp_path):
     assert record.text[record.sections[1].start :].strip() == "It fell all night."
 
 
+def parts(record):
+    return [(record.text[s.start : s.end].strip(), s.title, s.label, s.level) for s in record.sections]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("# Bread\nMix it.\n# Rain #\nIt fell.", [("Mix it.", "Bread", "bread", 1), ("It fell.", "Rain", "rain", 1)]),
+        (
+            "1. Bread\n\nMix it.\n\n2. Rain\n\nIt fell.",
+            [("Mix it.", "1. Bread", "bread", 1), ("It fell.", "2. Rain", "rain", 1)],
+        ),
+        (
+            "Bread\n=====\nMix it.\n\nRain\n====\nIt fell.",
+            [("Mix it.", "Bread", "bread", 1), ("It fell.", "Rain", "rain", 1)],
+        ),
+        (
+            "# Home\n\nHello.\n\n## [Bread](b.html)\n\nMix it.\n\n## **Rain**\n\nIt fell.",
+            [("Hello.", "Home", "", 1), ("Mix it.", "Bread", "bread", 1), ("It fell.", "Rain", "rain", 1)],
+        ),
+        ("---\ntitle: Home\ntags:\n- tea\n---\n# Bread\n\nMix it.", [("Mix it.", "Bread", "bread", 1)]),
+        ("---\nTea.\n---\n# Bread\n\nMix it.", [("---\nTea.\n---", "", "", 1), ("Mix it.", "Bread", "bread", 1)]),
+    ],
+)
+def test_headings_are_boundaries_titles_and_labels(tmp_path, text, expected):
+    (record,) = read_topics(write(tmp_path / "a.md", text))
+    assert parts(record) == expected
+
+
+def test_code_has_no_headings(tmp_path):
+    code = "```\nls\n\n# comment\n```"
+    (record,) = read_topics(write(tmp_path / "a.md", f"# Bread\n\nMix it:\n{code}\n\n# Rain\n\nIt fell."))
+    assert [text for text, *_ in parts(record)] == [f"Mix it:\n{code}", "It fell."]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.jsonl", [1], "expected a JSON object, got list"),
+        ("a.jsonl", {"text": ["a"], "sections": [{"start": 0, "end": 1}]}, "text is no string"),
+        ("a.jsonl", {"text": "a\ud800", "sections": [{"start": 0, "end": 2}]}, "surrogates not allowed"),
+        (
+            "a.jsonl",
+            {"text": "ab", "sections": [{"start": 0.0, "end": 2.0}]},
+            "'start' of a section must be of type int",
+        ),
+        ("a.jsonl", {"text": "ab", "sections": [{"start": 0, "end": 2, "level": 0}]}, "expected a level from 1"),
+        ("a.jsonl", {"text": "ab", "sections": [{"start": 0, "end": 2}, {"start": 2, "end": 2}]}, "some text"),
+        (
+            "a.json",
+            {"utterances": ["Hi.", "Bye."], "segments": [1, 2]},
+            "segments of 3 utterances in all, but there are 2",
+        ),
+        ("a.json", [3], "expected a JSON object, got int"),
+        ("a", "========,1,preface.\nTea.\n========,x,Rain.\nIt fell.", "expected a heading such as"),
+    ],
+)
+def test_bad_records_are_named(tmp_path, name, content, reason):
+    text = content if isinstance(content, str) else json.dumps(content)
+    with pytest.raises(ValueError, match=rf"SEG141.*{name}, record 1: .*{reason}"):
+        list(read_topics(write(tmp_path / name, text)))
+
+
+def test_formats_of_json(tmp_path):
+    terms = {
+        "level1_headings": [
+            {"section": "fees", "text": ["You pay."], "level2_headings": [{"section": "tax", "text": "So."}]}
+        ]
+    }
+    (record,) = read_topics(write(tmp_path / "terms.json", json.dumps(terms)))
+    assert parts(record) == [("You pay.\n\nSo.", "fees", "fees", 1), ("So.", "tax", "tax", 2)]
+    turns = [{"speaker": "A", "content": word} for word in ("Tea?", "Yes.", "Rain.")]
+    topics = [{"topic": "tea", "relevant_text_span": [["0", "1"]]}]
+    (record,) = read_topics(
+        write(tmp_path / "meeting.json", json.dumps({"meeting_transcripts": turns, "topic_list": topics}))
+    )
+    assert parts(record) == [("A: Tea?\nA: Yes.", "tea", "", 1), ("A: Rain.", "", "", 1)]
+    marks = [
+        {"begin": 0, "length": 8, "sectionHeading": "Bread", "sectionLabel": "disease.food"},
+        {"begin": 8, "length": 8},
+    ]
+    (record,) = read_topics(
+        write(tmp_path / "wiki.json", json.dumps([{"text": "Mix it. It fell.", "annotations": marks}]))
+    )
+    assert parts(record) == [("Mix it.", "Bread", "food", 1), ("It fell.", "", "", 1)]
+    (record,) = read_topics(
+        write(tmp_path / "talk.json", json.dumps({"utterances": ["Hi.", "Tea?", "Rain."], "segments": [2, 1]}))
+    )
+    assert [text for text, *_ in parts(record)] == ["Hi.\nTea?", "Rain."]
+    (record,) = read_topics(
+        write(tmp_path / "727", "========,1,preface.\nTea.\n========,2,Bread.\nMix it.\n========,3,Oven.\nHot.")
+    )
+    assert parts(record) == [("Tea.", "preface", "", 1), ("Mix it.\nHot.", "Bread", "", 1), ("Hot.", "Oven", "", 2)]
+
+
 def test_choi(tmp_path):
     (record,) = read_topics(
         write(tmp_path / "a.ref", "==========\nMix it.\nBake it.\n==========\nIt rained.\n==========")

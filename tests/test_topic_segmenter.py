@@ -8,6 +8,7 @@ from conftest import TINY_TOPICS
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 
+from spacy_segment.models.static import StaticEncoder
 from spacy_segment.pipeline.topic_segmenter import TopicSegmenter
 from spacy_segment.topics import find_units, topics_of
 
@@ -152,6 +153,14 @@ def test_spans_that_are_there_stay_unless_overwritten(nlp):
     assert second.start_char not in starts_of(TopicSegmenter(nlp.vocab, model)(doc))
 
 
+def test_issue_a_span_that_starts_inside_a_sentence_was_not_kept(nlp):
+    doc = with_sents(examples_of(nlp)[0])
+    _, second, third, *_ = doc.sents
+    doc.spans["topics"] = [doc[: second.start + 1], doc[second.start + 1 : -1], doc[-1:]]
+    pipe = TopicSegmenter(nlp.vocab, nlp.get_pipe("topic_segmenter").model, overwrite=False, threshold=1.0)
+    assert starts_of(pipe(doc)) == [0, third.start_char]
+
+
 @pytest.mark.parametrize("text", ["", " ", "\n\n", "One."])
 def test_short_texts(nlp, text):
     doc = nlp.make_doc(text)
@@ -175,6 +184,53 @@ def test_errors_are_coded(nlp):
         pipe.update([make_example(nlp, ("BREAD", BREAD), ("NEWS", STATE))])
 
 
+@pytest.mark.parametrize(
+    ("bounds", "problem"),
+    [
+        ([(0, 4), (6, 99)], "leave a gap at character 19"),
+        ([(0, 6), (4, 99)], "overlap at character 19"),
+        ([], "leave a gap at character 0"),
+    ],
+)
+def test_gold_topics_that_do_not_tile_are_named(nlp, bounds, problem):
+    example = make_example(nlp, ("BREAD", BREAD))
+    doc = example.reference
+    doc.spans["topics"] = [doc[start : min(end, len(doc))] for start, end in bounds]
+    with pytest.raises(ValueError, match=f"SEG142.*{problem}"):
+        nlp.get_pipe("topic_segmenter").update([example])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"weights": {"tsp": 0.0}},
+        {"weights": {"tssp": -1.0}},
+        {"width": 33},
+        {"conv_width": 4},
+        {"lama_heads": -1},
+        {"n_opening": -1},
+        {"crop": -1},
+    ],
+)
+def test_settings_of_a_model_that_cannot_be_are_named(settings):
+    with pytest.raises(ValueError, match=f"SEG200.*{next(iter(settings))}"):
+        spacy.blank("en").add_pipe("topic_segmenter", config={"model": {**TINY_TOPICS, **settings}})
+
+
+def test_embedded_weights_of_another_kind_are_named():
+    with pytest.raises(ValueError, match=r"SEG301.*another kind"):
+        StaticEncoder(pretrained="sentences")
+
+
+def test_embedded_weights_need_their_encoder():
+    tok2vec = {"@architectures": "spacy.HashEmbedCNN.v2", "width": 8, "depth": 1, "embed_size": 50, "window_size": 1}
+    tok2vec |= {"maxout_pieces": 2, "subword_features": False, "pretrained_vectors": None}
+    encoder = {"@architectures": "spacy_segment.Tok2VecEncoder.v1", "tok2vec": tok2vec}
+    model = {"@architectures": "spacy_segment.Coherence.v1", "pretrained": "topics", "encoder": encoder}
+    with pytest.raises(ValueError, match=r"SEG301.*tok2vec_encoder"):
+        spacy.blank("en").add_pipe("topic_segmenter", config={"model": model})
+
+
 @pytest.mark.parametrize("name", ["ChangePoint", "DepthScore", "FirstNeighbour"])
 def test_models_without_training(name):
     nlp = spacy.blank("en")
@@ -187,6 +243,15 @@ def test_models_without_training(name):
     assert doc.spans["topics"][-1].end == len(doc)
     with pytest.raises(ValueError, match="SEG403"):
         nlp.update(examples)
+
+
+def test_issue_an_untrained_model_on_an_encoder_of_a_directory_had_to_be_initialised(bert):
+    encoder = {"@architectures": "spacy_segment.HFEncoder.v1", "name": str(bert)}
+    model = {"@architectures": "spacy_segment.DepthScore.v1", "encoder": encoder}
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    nlp.add_pipe("topic_segmenter", config={"model": model})
+    assert len(nlp("\n".join([*BREAD, *STATE])).spans["topics"])
 
 
 def test_paragraphs_as_units():

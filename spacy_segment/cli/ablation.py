@@ -1,8 +1,10 @@
 """`python -m spacy segment-benchmark ablation`: what every part of the topic models is worth, trained alike and side by side."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from statistics import fmean
 from time import perf_counter
 from typing import Any
 
@@ -16,14 +18,18 @@ from spacy.language import Language
 from spacy.training import Example
 from spacy.util import fix_random_seed
 
-from ..scorers import topic_score
-from ..topics import TOPICS
+from ..errors import Errors
+from ..files import write_atomically
+from ..scorers import CORPUS, topic_score
+from ..topics import TOPICS, find_units, topics_of
 from ..training.optimizer import AdamW
 from ..training.readers import batch_by_bytes
 from ..training.topic_readers import MixedTopics, TopicCorpus, find_labels
 from ..training.vectors import train_vectors
+from ..types import Bools1d
 from .benchmark import benchmark_app
 from .reporting import reported
+from .topics import trivial
 
 ENCODER = {"@architectures": "spacy_segment.StaticEncoder.v1", "width": 96}
 COHERENCE = {"@architectures": "spacy_segment.Coherence.v1", "pretrained": None, "encoder": ENCODER, "width": 128}
@@ -64,28 +70,30 @@ def ablation_cli(
     """Pk and boundary F1 of topic models that differ in one part, on static vectors of the same texts."""
     console = Console()
     with reported():
-        rows = ablate(train, dev, test, steps, limit, only)
+        rows = ablate(train, dev, test, steps, limit, only) | baselines(test, limit)
+        if output is not None:
+            write_atomically(output, srsly.json_dumps(rows, indent=2).encode())
     table = Table(title=f"test Pk / boundary F1 after {steps} steps")
     for column in ("model", "threshold", *next(iter(rows.values()))["corpora"], "macro", "seconds"):
         table.add_column(column, justify="left" if column == "model" else "right")
     for name, row in rows.items():
         figures = [f"{f['pk']:.3f} / {f['f']:.3f}" for f in (*row["corpora"].values(), row["macro"])]
-        table.add_row(name, f"{row['threshold']:.2f}", *figures, f"{row['seconds']:.0f}")
+        others = [f"{row['threshold']:.2f}", f"{row['seconds']:.0f}"] if "threshold" in row else ["", ""]
+        table.add_row(name, others[0], *figures, others[1])
     console.print(table)
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(output, rows)
 
 
 def ablate(train: str, dev: str, test: str, steps: int, limit: int, only: str | None = None) -> dict[str, Any]:
     """Train and measure every model.
 
     RETURNS (dict): Model -> "threshold" (the best on dev), "corpora" and "macro" with "pk" and "f" on test, "seconds".
-    RAISES (ValueError): SEG110, SEG141, SEG211.
+    RAISES (ValueError): SEG110, SEG141, SEG211; SEG200 if `only` names no model.
     """
+    chosen = {name: model for name, model in MODELS.items() if only is None or name.startswith(only)}
+    if not chosen:
+        raise ValueError(Errors.SEG200.format(name="only", expected=f"how one of {list(MODELS)} begins", value=only))
     vectors = train_vectors(train, width=ENCODER["width"])  # type: ignore[arg-type]
     labels = find_labels(train)
-    chosen = {name: model for name, model in MODELS.items() if only is None or name.startswith(only)}
     rows = {}
     for name, model in chosen.items():
         start = perf_counter()
@@ -98,6 +106,22 @@ def ablate(train: str, dev: str, test: str, steps: int, limit: int, only: str | 
         macro = {"pk": scores["topics_macro_pk"], "f": scores["topics_macro_f"]}
         rows[name] = {"threshold": best, "corpora": corpora, "macro": macro, "seconds": seconds}
     return rows
+
+
+def baselines(test: str, limit: int) -> dict[str, Any]:
+    """Rows of what needs no model, "corpora" and "macro" as those of `ablate`."""
+    golds: dict[str, list[Bools1d]] = defaultdict(list)
+    for example in TopicCorpus(test, limit=limit)(spacy.blank("xx")):
+        doc = example.reference
+        golds[doc.user_data[CORPUS]].append(topics_of(doc, TOPICS, find_units(doc, "sentences").starts)[0])
+    rows: dict[str, Any] = defaultdict(lambda: {"corpora": {}})
+    for corpus, marks in golds.items():
+        for name, figures in trivial(marks).items():
+            means = figures.means()
+            rows[name]["corpora"][corpus] = {"pk": means["pk"], "f": means["f"]}
+    for row in rows.values():
+        row["macro"] = {key: fmean(corpus[key] for corpus in row["corpora"].values()) for key in ("pk", "f")}
+    return dict(rows)
 
 
 def fit(model: dict, train: str, steps: int, vectors: tuple, labels: list[str], name: str) -> Language:

@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -13,14 +13,13 @@ import srsly
 import typer
 from spacy.cli._util import app
 from spacy.language import Language
-from spacy.pipeline import Pipe
-from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import minibatch
 from wasabi import msg
 
 from ..align import move_to_tokens, sent_start_offsets, text_length
 from ..curves import N_BINS, Histogram, Lengths
+from ..errors import Errors
 from ..files import write_output
 from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..pipeline.topic_segmenter import TopicSegmenter
@@ -32,7 +31,7 @@ from ..training.corruption import CONDITIONS
 from ..training.readers import SentenceCorpus
 from ..training.topic_readers import TopicCorpus
 from .benchmark import Result
-from .pipelines import find_pipe, load_pipeline
+from .pipelines import BATCH, find_pipe, load_pipeline, run_before
 from .reporting import reported
 from .topics import Figures
 
@@ -40,7 +39,6 @@ evaluate_app = typer.Typer(help="Figures of a pipeline per corpus and condition,
 app.add_typer(evaluate_app, name="segment-evaluate", no_args_is_help=True)
 evaluate_cli = evaluate_app
 
-BATCH = 64
 # Columns of the tables.
 SENTENCE_FIGURES = ("boundary_p", "boundary_r", "boundary_f", "sents_f")
 TOPIC_FIGURES = ("pk", "wd", "b", "f")
@@ -147,15 +145,17 @@ def _measure_sentences(nlp: Language, pipe: SentenceSegmenter, examples: Iterabl
 
 
 def evaluate_topics(nlp: Language, data: list[str], limit: int) -> dict[str, Any]:
-    """As `evaluate_sentences`; lengths are in sentences. RAISES (ValueError): SEG110, SEG141, SEG135."""
+    """As `evaluate_sentences`; lengths are in sentences. RAISES (ValueError): SEG110, SEG141, SEG135, SEG115."""
     pipe = find_pipe(nlp, TopicSegmenter)
-    nlp("Warm up.")
+    pipe.predict(run_before(nlp, pipe, [nlp.make_doc("Warm up.")]))
     measured = {
         condition: _measure_topics(
             nlp, pipe, TopicCorpus(data, spans_key=pipe.key, limit=limit, condition=condition)(nlp)
         )
         for condition in CONDITIONS
     }
+    if not any(corpora for corpora, _ in measured.values()):
+        raise ValueError(Errors.SEG115.format(paths=", ".join(data)))
     return _findings("topic_segmenter", pipe, measured, TOPIC_FIGURES, "sentences")
 
 
@@ -221,16 +221,6 @@ def report(found: dict[str, Any], figures: tuple[str, ...]) -> str:
         speed = f"{mean['speed']:,.0f} {found['unit']}/s in the model."
         parts += [f"## {condition}", markdown(["corpus", *figures], [*rows, total]), speed]
     return "\n\n".join(parts) + "\n"
-
-
-def run_before(nlp: Language, pipe: Pipe, docs: Iterable[Doc]) -> list[Doc]:
-    """Run the components that stand before one (a shared transformer, a sentence splitter)."""
-    stream: Iterator[Doc] = iter(docs)
-    for _, other in nlp.pipeline:
-        if other is pipe:
-            break
-        stream = other.pipe(stream, batch_size=BATCH) if hasattr(other, "pipe") else map(other, stream)
-    return list(stream)
 
 
 def name_of(nlp: Language, model: str | None) -> str:

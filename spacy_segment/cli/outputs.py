@@ -6,19 +6,22 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import numpy as np
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc, DocBin, SpanGroup
 
-from ..topics import TOPICS, main_spans, span_levels
+from ..topics import main_spans, span_levels
 
 # A DocBin is built in memory: a new file begins after so many tokens.
 DOCBIN_TOKENS = 1_000_000
+# What JSONL tells of a topic beside its place, label and level, and where the group of spans has it.
+TOPIC_ATTRS = {"score": "scores", "label_score": "label_scores", "parent": "parents"}
 
-Writer = Callable[[BinaryIO, str, int, Doc], None]
+# The last argument is the key of the topics in `Doc.spans`.
+Writer = Callable[[BinaryIO, str, int, Doc, str], None]
 
 
-def write_text(file: BinaryIO, name: str, offset: int, doc: Doc) -> None:
+def write_text(file: BinaryIO, name: str, offset: int, doc: Doc, key: str) -> None:
     """One sentence per line, a blank line between topics; white space inside a sentence becomes a single space."""
-    topics = {span.start for span in main_spans(doc, TOPICS)}
+    topics = {span.start for span in main_spans(doc, key)}
     for sent in doc.sents:
         if sent.start in topics and sent.start + offset:
             file.write(b"\n")
@@ -27,10 +30,10 @@ def write_text(file: BinaryIO, name: str, offset: int, doc: Doc) -> None:
             file.write(f"{line}\n".encode("utf-8", "surrogatepass"))
 
 
-def write_jsonl(file: BinaryIO, name: str, offset: int, doc: Doc) -> None:
+def write_jsonl(file: BinaryIO, name: str, offset: int, doc: Doc, key: str) -> None:
     """One object per text (per part of a long one): "text", where it starts in the file, and "sents" as offsets.
 
-    "topics", if there are any: start, end, label, probability (null if it is not known) and level of every span.
+    "topics", if there are any: start, end, label, level and, if known, probabilities and the place of the topic a part lies in.
     """
     sents = []
     for sent in doc.sents:
@@ -40,17 +43,23 @@ def write_jsonl(file: BinaryIO, name: str, offset: int, doc: Doc) -> None:
             start = sent.start_char + left
             sents.append([start, start + len(text.strip())])
     record: dict = {"id": name, "offset": offset, "text": doc.text, "sents": sents}
-    if TOPICS in doc.spans:
-        group = doc.spans[TOPICS]
-        scores = np.asarray(group.attrs.get("scores", [None] * len(group))).tolist()
-        record["topics"] = [
-            {"start": span.start_char, "end": span.end_char, "label": span.label_, "score": score, "level": level}
-            for span, score, level in zip(group, scores, span_levels(group).tolist(), strict=True)
-        ]
+    if key in doc.spans:
+        record["topics"] = _topics(doc.spans[key])
     file.write((json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass"))
 
 
-def write_conllu(file: BinaryIO, name: str, offset: int, doc: Doc) -> None:
+def _topics(group: SpanGroup) -> list[dict]:
+    """Spans and what is known of them; components of others need not say more than where they are."""
+    columns = {"level": span_levels(group).tolist()}
+    columns |= {name: np.asarray(group.attrs[key]).tolist() for name, key in TOPIC_ATTRS.items() if key in group.attrs}
+    return [
+        {"start": span.start_char, "end": span.end_char, "label": span.label_}
+        | {name: column[i] for name, column in columns.items()}
+        for i, span in enumerate(group)
+    ]
+
+
+def write_conllu(file: BinaryIO, name: str, offset: int, doc: Doc, key: str) -> None:
     """CoNLL-U with words alone, and whether white space follows them; tokens that are white space are left out."""
     name = " ".join(name.split())  # a newline would end the comment
     lines = [f"# newdoc id = {name}"] if offset == 0 else []
@@ -83,12 +92,13 @@ class Sink(Protocol):
 class Stream:
     """Writes every part at once."""
 
-    def __init__(self, file: BinaryIO, write: Writer) -> None:
+    def __init__(self, file: BinaryIO, write: Writer, key: str) -> None:
         self.file = file
         self.write = write
+        self.key = key
 
     def add(self, name: str, offset: int, doc: Doc) -> None:
-        self.write(self.file, name, offset, doc)
+        self.write(self.file, name, offset, doc, self.key)
 
     def close(self) -> None:
         self.file.flush()
@@ -97,8 +107,9 @@ class Stream:
 class HtmlPage:
     """One page for all texts, written at the end."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, key: str) -> None:
         self.file = file
+        self.key = key
         self.docs: list[Doc] = []
 
     def add(self, name: str, offset: int, doc: Doc) -> None:
@@ -108,7 +119,7 @@ class HtmlPage:
     def close(self) -> None:
         from ..visualize import make_page
 
-        self.file.write(make_page(self.docs).encode())
+        self.file.write(make_page(self.docs, spans_key=self.key).encode())
         self.file.flush()
 
 

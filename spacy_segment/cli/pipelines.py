@@ -1,18 +1,24 @@
 """Pipelines that commands load, change and save."""
 
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import spacy
 from spacy.language import Language
+from spacy.pipeline import Pipe
+from spacy.tokens import Doc
 
 from ..errors import Errors
 from ..pipeline.base import Segmenter
 from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..pipeline.sources import configure
 from ..pipeline.topic_segmenter import TopicSegmenter
+from ..topics import TOPICS
 
+# Docs that a component is given at once.
+BATCH = 64
 SegmenterT = TypeVar("SegmenterT", bound=Segmenter)
 
 
@@ -37,9 +43,11 @@ def load_pipeline(model: str | None, lang: str, settings: dict[str, Any], *, top
         raise ValueError(Errors.SEG133.format(name=lang if model is None else model, reason=error)) from error
     if settings:
         change_settings(nlp, settings)
-    if not nlp("One two.").has_annotation("SENT_START"):
-        raise ValueError(Errors.SEG133.format(name=model, reason="no component of it sets sentence starts"))
-    if topics and not any(isinstance(pipe, TopicSegmenter) for _, pipe in nlp.pipeline):
+    segmenters = [name for name, pipe in nlp.pipeline if isinstance(pipe, TopicSegmenter)]
+    with nlp.select_pipes(disable=segmenters):  # they may want more sentences than there are here
+        if not nlp("One two.").has_annotation("SENT_START"):
+            raise ValueError(Errors.SEG133.format(name=model, reason="no component of it sets sentence starts"))
+    if topics and not segmenters:
         nlp.add_pipe("topic_segmenter")
     nlp.max_length = sys.maxsize
     return nlp
@@ -63,6 +71,21 @@ def find_pipe(nlp: Language, kind: type[SegmenterT]) -> SegmenterT:
         if isinstance(pipe, kind):
             return pipe
     raise ValueError(Errors.SEG135.format(kind=kind.__name__, names=", ".join(nlp.pipe_names) or "none"))
+
+
+def topics_key(nlp: Language) -> str:
+    """Where the topics of a pipeline are in `Doc.spans`; "topics" if it has no topic segmenter."""
+    return next((pipe.key for _, pipe in nlp.pipeline if isinstance(pipe, TopicSegmenter)), TOPICS)
+
+
+def run_before(nlp: Language, pipe: Pipe, docs: Iterable[Doc]) -> list[Doc]:
+    """Run the components that stand before one (a shared transformer, a sentence splitter)."""
+    stream: Iterator[Doc] = iter(docs)
+    for _, other in nlp.pipeline:
+        if other is pipe:
+            break
+        stream = other.pipe(stream, batch_size=BATCH) if hasattr(other, "pipe") else map(other, stream)
+    return list(stream)
 
 
 def write_pipeline(nlp: Language, path: Path) -> None:

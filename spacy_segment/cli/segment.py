@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
@@ -16,15 +17,17 @@ from spacy.tokens import Doc, Span, SpanGroup
 from ..align import text_length
 from ..errors import Errors
 from ..files import atomic_file
-from ..topics import TOPICS, main_spans
+from ..topics import main_spans
 from .inputs import STDIN, Source, expand, read_sources
 from .outputs import WRITERS, DocBinFiles, HtmlPage, Sink, Stream
-from .pipelines import load_pipeline
+from .pipelines import load_pipeline, topics_key
 from .reporting import reported
 
 FORMATS = (*WRITERS, "html", "spacy")
 # A long text is segmented in blocks of about so many characters. The last sentence of a block waits for the next one.
 BLOCK = 500_000
+# What a group of topics knows of every span.
+PER_SPAN = ("scores", "label_scores", "levels", "parents")
 
 
 @app.command("segment")
@@ -77,7 +80,8 @@ def segment(nlp: Language, names: list[str], output_format: str, output: Path | 
             sink: Sink = DocBinFiles(output, lambda path: stack.enter_context(atomic_file(path)))
         else:
             file: BinaryIO = stack.enter_context(atomic_file(output)) if output else sys.stdout.buffer
-            sink = HtmlPage(file) if output_format == "html" else Stream(file, WRITERS[output_format])
+            key = topics_key(nlp)
+            sink = HtmlPage(file, key) if output_format == "html" else Stream(file, WRITERS[output_format], key)
         for source in read_sources(names):
             bar.update(task, description="standard input" if source.name == STDIN else source.name)
             # A page shows a text as one Doc.
@@ -94,14 +98,14 @@ def segment_source(nlp: Language, source: Source) -> Iterator[tuple[int, Doc]]:
     YIELDS (tuple): Where a part starts in the text, and the part as a Doc; parts tile the text and end with a sentence,
         or with a topic if there are topics.
     """
-    offset, buffer = 0, ""
+    offset, buffer, key = 0, "", topics_key(nlp)
     for part in source.parts:
         buffer += part
         while len(buffer) >= BLOCK:
             doc = nlp(_cut(buffer, BLOCK))
             # The last sentence (or topic) may go on in the next part. If it is the only one, keep going all the same.
-            last = max((span.start for span in main_spans(doc, TOPICS) or doc.sents), default=0)
-            done = _head(doc, last) if last else doc
+            last = max((span.start for span in main_spans(doc, key) or doc.sents), default=0)
+            done = _head(doc, last, key) if last else doc
             yield offset, done
             offset += len(done.text)
             buffer = buffer[len(done.text) :]
@@ -109,16 +113,17 @@ def segment_source(nlp: Language, source: Source) -> Iterator[tuple[int, Doc]]:
         yield offset, nlp(buffer)
 
 
-def _head(doc: Doc, end: int) -> Doc:
+def _head(doc: Doc, end: int, key: str) -> Doc:
     """The first `end` tokens as a Doc, with the topics that lie in them, which `Span.as_doc` leaves out."""
     head = doc[:end].as_doc()
-    if TOPICS in doc.spans:
-        group = doc.spans[TOPICS]
-        spans = [Span(head, span.start, span.end, label=span.label) for span in group if span.end <= end]
-        attrs = {
-            name: values[: end if name == "boundary_probs" else len(spans)] for name, values in group.attrs.items()
-        }
-        head.spans[TOPICS] = SpanGroup(head, name=TOPICS, spans=spans, attrs=attrs)
+    if key in doc.spans:
+        group = doc.spans[key]
+        kept = [i for i, span in enumerate(group) if span.end <= end]
+        spans = [Span(head, group[i].start, group[i].end, label=group[i].label_) for i in kept]
+        attrs = {name: np.asarray(group.attrs[name])[kept] for name in PER_SPAN if name in group.attrs}
+        if "boundary_probs" in group.attrs:
+            attrs["boundary_probs"] = group.attrs["boundary_probs"][:end]
+        head.spans[key] = SpanGroup(head, name=key, spans=spans, attrs=attrs)
     return head
 
 

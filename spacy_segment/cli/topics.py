@@ -18,14 +18,13 @@ from ..align import reference_doc
 from ..errors import Errors
 from ..files import write_output
 from ..metrics import PRF, boundary_prf, boundary_similarity, pk, window_diff
-from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..pipeline.topic_segmenter import TopicSegmenter
-from ..scorers import CORPUS
+from ..scorers import CORPUS, LANG
 from ..topics import TOPICS, find_units, topics_of
 from ..training.topic_readers import TopicCorpus, sentence_starts
 from ..types import Bools1d
 from .benchmark import benchmark_app, say_missing, split_names
-from .pipelines import find_pipe, load_pipeline
+from .pipelines import find_pipe, load_pipeline, run_before
 from .reporting import reported
 from .topic_peers import MAKERS, Segmenter, make_segmenters, missing_segmenters
 
@@ -56,15 +55,33 @@ class Figures:
         return {"pk": fmean(self.pk), "wd": fmean(self.wd), "b": fmean(self.b), "f": self.prf.fscore}
 
 
+def trivial(golds: list[Bools1d]) -> dict[str, Figures]:
+    """What needs no model and stands beside every table: no boundary, and one before every k-th unit, k being the mean topic.
+
+    golds (list of Bools1d): Where topics start, (n_units,), for every document of a corpus.
+    """
+    k = max(1, round(sum(map(len, golds)) / sum(int(gold.sum()) for gold in golds)))
+    rows = {"no boundary": Figures(), "every k": Figures()}
+    for gold in golds:
+        for figures, step in zip(rows.values(), (len(gold), k), strict=True):
+            figures.add(gold, np.arange(len(gold)) % step == 0, 0.0)
+    return rows
+
+
 @benchmark_app.command("topics")
 def topics_cli(
     data: list[str] = typer.Argument(..., help="Gold files of any format of topics, folders or patterns"),
     model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded models if left out"),
     systems: str = typer.Option("", help=f"Of {', '.join(MAKERS)}, and names or paths of pipelines; all if left out"),
-    sentences: str = typer.Option("ours", help="Units: ours (the sentence component), rule (a plain splitter), lines"),
+    sentences: str = typer.Option(
+        "ours", help="Units: ours (the sentences of the pipeline), rule (a plain splitter), lines"
+    ),
     limit: int = typer.Option(0, min=0, help="Documents per file, 0 for all"),
     threshold: float | None = typer.Option(None, help="Another threshold of our component"),
     per_corpus: bool = typer.Option(False, "--per-corpus", help="Print every corpus"),
+    by_language: bool = typer.Option(
+        False, "--by-language", help='Corpora are languages ("lang" in JSONL), not folders'
+    ),
     output: Path | None = typer.Option(None, "--output", "-o", help="Write all figures as JSON"),
 ) -> None:
     """Pk, WindowDiff, B, boundary F1 and speed of topic segmenters; a corpus is a folder, means are over corpora."""
@@ -75,10 +92,12 @@ def topics_cli(
             pipe.cfg["threshold"] = threshold
         chosen = split_names("systems", systems) if systems else None
         segmenters = make_segmenters(pipe, chosen)
-        figures, splitting = compare(nlp, segmenters, data, sentences, limit)
+        figures, splitting = compare(nlp, segmenters, data, sentences, limit, LANG if by_language else CORPUS)
     console = Console()
     rows = {name: _macro(corpora) for name, corpora in figures.items()}
-    table = Table(title=f"topics, macro over {len(next(iter(figures.values())))} corpora")
+    table = Table(
+        title=f"topics, macro over {len(next(iter(figures.values())))} {'languages' if by_language else 'corpora'}"
+    )
     for column in ("segmenter", "Pk", "WindowDiff", "B", "F1", "sentences/s"):
         table.add_column(column, justify="left" if column == "segmenter" else "right")
     for name, row in rows.items():
@@ -104,20 +123,28 @@ def topics_cli(
 
 
 def compare(
-    nlp: Language, segmenters: dict[str, Segmenter], data: list[str], sentences: str, limit: int
+    nlp: Language,
+    segmenters: dict[str, Segmenter],
+    data: list[str],
+    sentences: str,
+    limit: int,
+    group: tuple[str, str] = CORPUS,
 ) -> tuple[dict[str, dict[str, Figures]], float]:
     """Run every segmenter on every document.
+
+    group (tuple): Key of what makes a corpus in `Doc.user_data`: `CORPUS` or `LANG`.
 
     RETURNS (tuple): Segmenter -> corpus -> figures, and sentences per second of sentence splitting (0 if not ours).
     RAISES (ValueError): SEG110, SEG141; SEG115 if no document has two sentences.
     """
+    pipe = find_pipe(nlp, TopicSegmenter)
     documents: dict[str, list[tuple[Doc, Bools1d]]] = defaultdict(list)
     seconds, n_sentences = 0.0, 0
     for example in TopicCorpus(data, limit=limit)(nlp):
         text = example.reference.text
         if sentences == "ours":
             start = time.perf_counter()
-            doc = find_pipe(nlp, SentenceSegmenter)(nlp.make_doc(text))
+            (doc,) = run_before(nlp, pipe, [nlp.make_doc(text)])
             seconds += time.perf_counter() - start
         else:
             doc = reference_doc(nlp.tokenizer, text, sentence_starts(text, sentences))
@@ -125,7 +152,7 @@ def compare(
         n_sentences += len(units.starts)
         if len(units.starts) > 1:
             gold, _, _ = topics_of(example.reference, TOPICS, units.starts, text=text)
-            documents[example.reference.user_data[CORPUS]].append((doc, gold))
+            documents[example.reference.user_data[group]].append((doc, gold))
     if not documents:
         raise ValueError(Errors.SEG115.format(paths=", ".join(data)))
     figures: dict[str, dict[str, Figures]] = {name: defaultdict(Figures) for name in segmenters}

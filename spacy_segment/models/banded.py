@@ -13,7 +13,7 @@ from ..align import text_of
 from ..errors import Errors
 from ..types import EncoderModel, Floats2d, Ints1d, PieceStates
 from .pieces import N_BUCKETS, N_VALUES, Pieces, tokenize, train_vocabulary
-from .shim import VocabularyShim, check_sizes
+from .shim import VocabularyShim, check_sizes, check_widths
 from .torch.banded import BandedEncoder as BandedModule
 from .torch.banded import attending
 from .windows import Window, windows
@@ -52,7 +52,7 @@ def BandedEncoder(
     check_sizes(
         n_layers=n_layers, n_heads=n_heads, conv_width=conv_width, lookback=lookback, attention_every=attention_every
     )
-    _check_widths(hidden_width, n_heads, conv_width)
+    check_widths(n_heads=n_heads, conv_width=conv_width, hidden_width=hidden_width)
     _check_lookahead(lookahead, lookback, n_layers * (conv_width // 2), sum(attending(n_layers, attention_every)))
     build = partial(
         _build,
@@ -83,14 +83,6 @@ def BandedEncoder(
             "set_vocabulary": set_vocabulary,
         },
     )
-
-
-def _check_widths(hidden_width: int, n_heads: int, conv_width: int) -> None:
-    if hidden_width % n_heads:
-        expected = f"a multiple of n_heads ({n_heads})"
-        raise ValueError(Errors.SEG200.format(name="hidden_width", expected=expected, value=hidden_width))
-    if conv_width % 2 == 0:
-        raise ValueError(Errors.SEG200.format(name="conv_width", expected="an odd number", value=conv_width))
 
 
 def _check_lookahead(lookahead: int, lookback: int, seen: int, n_attending: int) -> None:

@@ -15,6 +15,7 @@ from thinc.api import Model
 
 from ..topics import find_units, topic_places
 from ..types import Bools1d, EncoderModel, Floats1d, Floats2d, TopicLogits, TopicModel
+from .shim import check_sizes
 from .similarity import NEVER, init, unit_vectors
 
 PENALTY, SHARPNESS, GROWTH, MAX_UNITS = 1.6, 8.0, 0.25, 60
@@ -35,10 +36,12 @@ def ChangePoint(
     sharpness (float): Weight of worth against the number of ways to cut.
     growth (float): A unit weighs (number of its pieces) ** growth.
     max_units (int): Longest segment, in places at which a topic could start.
-    paragraphs (bool): Whether topics start at paragraphs alone, in documents with blank lines.
+    paragraphs (bool): Whether topics start at paragraphs alone, in documents that have them.
+    RAISES (ValueError): SEG200.
 
     Shape: list of Docs with sentence starts -> list of TopicLogits
     """
+    check_sizes(max_units=max_units)
     attrs = {"penalty": penalty, "sharpness": sharpness, "max_units": max_units}
     return Model(
         "change_point",

@@ -15,19 +15,20 @@ from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model
 from torch import Tensor
 
+from ..errors import Errors
 from ..topics import Units, find_units, topic_places
 from ..types import Bools1d, EncoderModel, Floats2d, Ints1d, PieceStates, TopicGold, TopicLogits, TopicModel
 from . import serialize
 from .documents import N_CHANGES, Part, Run, change_inputs, flatten, hide, make_part, select
 from .labels import get_labels, init, set_labels, topic_shim
 from .second import begin_unit_vectors, unit_vectors
-from .shim import TorchShim, check_sizes
+from .shim import TorchShim, check_sizes, check_widths
 from .similarity import NEVER
 from .torch.coherence import Coherence as CoherenceModule
 from .torch.objectives import IGNORE, boundary_loss, contrastive_loss, disarray
 from .torch.units import run_means
-from .units import N_VALUES, begin_encode, blocks, finish_loss, owners, surface_features, unit_means
-from .weights import pretrained_path
+from .units import N_VALUES, begin_encode, blocks, finish_loss, merge_weights, owners, surface_features, unit_means
+from .weights import pretrained_path, restore_part
 
 # How much every part of the objective counts; 0 switches it off.
 WEIGHTS = {"boundary": 1.0, "any_level": 0.3, "labels": 0.2, "disarrayed": 0.5, "tssp": 0.25, "cssl": 0.25}
@@ -72,12 +73,15 @@ def Coherence(
     change_points (bool): Whether every unit is told the log-odds of `ChangePoint` on the same vectors, which weigh the
         document as a whole.
     pretrained (str or None): Name of weights inside the package to start from; a unit encoder is none of them.
-    RAISES (ValueError): SEG201, SEG301.
+    RAISES (ValueError): SEG200, SEG201, SEG301.
 
     Shape: list of Docs with sentence starts -> list of TopicLogits
     """
     check_sizes(n_heads=n_heads, conv_width=conv_width, span=span)
-    check_sizes(least=0, n_layers=n_layers)
+    check_sizes(least=0, n_layers=n_layers, lama_heads=lama_heads, n_opening=n_opening, lead_width=lead_width)
+    check_widths(n_heads=n_heads, conv_width=conv_width, width=width)
+    if crop < 0:
+        raise ValueError(Errors.SEG200.format(name="crop", expected="at least 0", value=crop))
     settings = dict(
         width=width,
         n_layers=n_layers,
@@ -96,7 +100,7 @@ def Coherence(
         shims=[TorchShim(partial(_build, settings=settings), dtype=dtype)],
         attrs={
             "units": "sentences",
-            "weights": {**WEIGHTS, **(weights or {})},
+            "weights": merge_weights(WEIGHTS, weights),
             "piece_dropout": piece_dropout,
             "feature_dropout": feature_dropout,
             "flat": flat,
@@ -302,10 +306,15 @@ def load_weights(model: TopicModel, data: bytes) -> None:
     tensors, meta = serialize.read(data)
     for name, shim in _parts(model).items():
         if name in meta or name != "units":
-            shim.restore(*serialize.part(tensors, meta, name))
+            restore_part(shim, tensors, meta, name)
 
 
 def _parts(model: TopicModel) -> dict[str, TorchShim]:
+    """RAISES (ValueError): SEG301 for an encoder that has no weights of its own, as that of token vectors."""
+    for layer in model.layers:
+        if not layer.shims:
+            problem = f"They belong to static vectors, not to '{layer.name}': set pretrained to null."
+            raise ValueError(Errors.SEG301.format(problems=problem))
     encoders = dict(zip(("encoder", "units"), (layer.shims[0] for layer in model.layers), strict=False))
     return {name: cast(TorchShim, shim) for name, shim in {**encoders, "topics": model.shims[0]}.items()}
 

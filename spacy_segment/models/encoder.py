@@ -228,6 +228,8 @@ def forward(
     model: EncoderModel, docs: list[Doc], is_train: bool
 ) -> tuple[list[PieceStates], Callable[[list[PieceStates]], list[Doc]]]:
     """Encode window by window, with gradients in training; else see `predict_projected`."""
+    if not model.has_dim("nO"):  # a model that is never trained need not be initialised
+        init(model)
     if not (is_train and model.attrs["trainable"]):
         return predict_projected(model, docs, lambda states: states), lambda d_states: docs
     shim = _shim(model)

@@ -20,7 +20,7 @@ from ..types import EncoderModel, TopicGold, TopicLogits, TopicModel
 from .labels import get_labels, init, set_labels, topic_shim
 from .shim import TorchShim, check_sizes
 from .torch.pairs import PairHeads
-from .units import begin_encode, finish_loss, unit_docs
+from .units import begin_encode, finish_loss, merge_weights, unit_docs
 
 # How much every question counts; 0 leaves it out.
 WEIGHTS = {"stp": 1.0, "tc": 0.5, "nsp": 0.5}
@@ -51,6 +51,7 @@ def LocalContext(
     Shape: list of Docs with sentence starts -> list of TopicLogits
     """
     check_sizes(width=width, max_tokens=max_tokens)
+    check_sizes(least=0, lama_heads=lama_heads)
     build = partial(_build, settings=dict(width=width, lama_heads=lama_heads))
     return Model(
         "local_context",
@@ -61,7 +62,7 @@ def LocalContext(
         attrs={
             "units": "sentences",
             "max_tokens": max_tokens,
-            "weights": {**WEIGHTS, **(weights or {})},
+            "weights": merge_weights(WEIGHTS, weights),
             "begin_loss": begin_loss,
             "get_labels": get_labels,
             "set_labels": set_labels,

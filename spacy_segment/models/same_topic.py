@@ -48,6 +48,7 @@ def SameTopic(
     Shape: list of Docs with sentence starts -> list of TopicLogits
     """
     check_sizes(width=width, max_tokens=max_tokens, n_pairs=n_pairs)
+    check_sizes(least=0, lama_heads=lama_heads)
     build = partial(_build, settings=dict(width=width, lama_heads=lama_heads))
     return Model(
         "same_topic",

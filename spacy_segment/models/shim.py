@@ -243,6 +243,20 @@ def check_sizes(least: int = 1, **sizes: int) -> None:
             )
 
 
+def check_widths(*, n_heads: int, conv_width: int, **width: int) -> None:
+    """Sizes of layers that attend and convolve have to fit each other. width (int): By its name.
+
+    RAISES (ValueError): SEG200.
+    """
+    for name, value in width.items():
+        if value <= 0 or value % n_heads:
+            raise ValueError(
+                Errors.SEG200.format(name=name, expected=f"a multiple of n_heads ({n_heads})", value=value)
+            )
+    if conv_width % 2 == 0:
+        raise ValueError(Errors.SEG200.format(name="conv_width", expected="an odd number", value=conv_width))
+
+
 def check_vocabulary(tokenizer: Tokenizer, n_pieces: int) -> None:
     """RAISES (ValueError): If a piece has no row in a table of so many."""
     last = max(tokenizer.get_vocab().values(), default=-1)

@@ -9,6 +9,7 @@ from thinc.api import Model
 
 from ..topics import Units, find_units, topic_places
 from ..types import EncoderModel, Floats1d, Floats2d, TopicLogits, TopicModel
+from .shim import check_sizes
 from .units import blocks, owners, unit_means
 
 # Log-odds of a place at which no topic starts: far below any threshold, but finite.
@@ -23,12 +24,15 @@ def DepthScore(
     block (int): Units on either side whose mean vectors are compared.
     spread (float): Valleys count as even odds that are so many standard deviations deeper than the mean of the document.
     sharpness (float): Log-odds per standard deviation.
-    paragraphs (bool): Whether topics start at paragraphs alone, in documents with blank lines.
+    paragraphs (bool): Whether topics start at paragraphs alone, in documents that have them.
+
+    RAISES (ValueError): SEG200.
 
     Hearst (1997), TextTiling: Segmenting text into multi-paragraph subtopic passages, on vectors.
 
     Shape: list of Docs with sentence starts -> list of TopicLogits
     """
+    check_sizes(block=block)
     score = partial(depth_logits, block=block, spread=spread, sharpness=sharpness)
     return _model("depth_score", encoder, score, paragraphs)
 
@@ -37,7 +41,7 @@ def FirstNeighbour(encoder: EncoderModel, *, mean_length: float = 12.0, paragrap
     """Every unit joins the more similar one of its two neighbours; runs of joined units are averaged and join again.
 
     mean_length (float): The even odds lie at the first partition whose segments have at least so many units.
-    paragraphs (bool): Whether topics start at paragraphs alone, in documents with blank lines.
+    paragraphs (bool): Whether topics start at paragraphs alone, in documents that have them.
 
     Sarfraz et al. (2021), Temporally-weighted hierarchical clustering; Singh et al. (2023), Unsupervised audio-visual
     lecture segmentation; neighbours in time alone, so that segments are contiguous.

@@ -19,7 +19,7 @@ from . import serialize
 from .banded import LEARNED_VOCABULARY
 from .pieces import N_BUCKETS, columns_of, cut, encode_all, rows_of, train_vocabulary
 from .shim import VocabularyShim
-from .weights import pretrained_path
+from .weights import pretrained_path, restore_part
 
 
 def StaticEncoder(*, width: int = 160, trainable: bool = False, pretrained: str | None = None) -> EncoderModel:
@@ -39,7 +39,7 @@ def StaticEncoder(*, width: int = 160, trainable: bool = False, pretrained: str 
     )
     if pretrained is not None:
         tensors, meta = serialize.read(pretrained_path(pretrained).read_bytes())
-        _shim(model).restore(*serialize.part(tensors, meta, "encoder"))
+        restore_part(_shim(model), tensors, meta, "encoder")
     return model
 
 

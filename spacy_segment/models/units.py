@@ -10,6 +10,7 @@ from spacy.vocab import Vocab
 from torch import Tensor
 
 from ..align import text_length, text_of, token_offsets
+from ..errors import Errors
 from ..topics import Units
 from ..types import EncoderModel, Floats2d, Ints1d, Ints2d, PieceStates
 from .shim import TorchShim, check_sizes
@@ -86,6 +87,19 @@ def begin_encode(
             backprop_encoder([PieceStates(g, p.starts, p.ends) for g, p in zip(parts, pieces, strict=True)])
 
     return flat, pieces, backprop
+
+
+def merge_weights(usual: dict[str, float], given: dict[str, float] | None) -> dict[str, float]:
+    """What every part of the objective counts.
+
+    usual (dict): Weight of every part; given (dict or None): those that are to be others.
+    RAISES (ValueError): SEG200 for a part that is not known, a weight below 0, or if nothing counts.
+    """
+    weights = {**usual, **(given or {})}
+    if set(weights) != set(usual) or min(weights.values()) < 0 or not any(weights.values()):
+        expected = f"numbers of at least 0, not all 0, by these names: {', '.join(usual)}"
+        raise ValueError(Errors.SEG200.format(name="weights", expected=expected, value=given))
+    return weights
 
 
 def finish_loss(

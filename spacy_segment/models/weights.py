@@ -1,8 +1,11 @@
 """Weights that come with the package."""
 
 from pathlib import Path
+from typing import Any
 
 from ..errors import Errors
+from . import serialize
+from .shim import TorchShim
 
 PRETRAINED = Path(__file__).parent.parent / "pretrained"
 
@@ -13,3 +16,17 @@ def pretrained_path(name: str) -> Path:
     if name not in paths:  # the name may come from a file: it must not lead out of the folder
         raise ValueError(Errors.SEG201.format(name=name, names=", ".join(paths) or "none"))
     return paths[name]
+
+
+def restore_part(shim: TorchShim, tensors: dict[str, Any], meta: dict[str, Any], name: str) -> None:
+    """Take over a part of the weights of the package.
+
+    RAISES (ValueError): SEG301 if they are not those of such a model.
+    """
+    try:
+        shim.restore(*serialize.part(tensors, meta, name))
+    except ValueError as error:
+        if "[SEG300]" not in str(error):
+            raise
+        problem = f"The pretrained '{name}' is one of another kind: set pretrained to null."
+        raise ValueError(Errors.SEG301.format(problems=problem)) from error

@@ -14,7 +14,7 @@ from thinc.api import Config
 from ..align import has_sents
 from ..errors import Errors
 from ..scorers import topic_score
-from ..topics import NO_LABEL, find_units, sents_of, topics_of
+from ..topics import NO_LABEL, check_tiling, find_units, sents_of, topics_of
 from ..types import Bools1d, TopicGold, TopicLogits, TopicModel
 from .base import Segmenter
 from .settings import TOPIC_DEFAULTS, check_topic_settings
@@ -104,7 +104,7 @@ class TopicSegmenter(Segmenter):
     length_unit (str): What the limits count: "sentences", "tokens" or "characters".
     n_segments (int or None): Exactly so many topics, whatever the threshold.
     levels (int): 2 adds the parts of topics, of models that know them: in document order, a topic before its parts.
-    overwrite (bool): False keeps the starts of spans that are there already under `spans_key`.
+    overwrite (bool): False keeps the starts of spans that are there already under `spans_key`; one inside a unit moves to the next.
     store_probs (bool): Keep `attrs["boundary_probs"]` in the group: (n_tokens,) float32, the probability that a topic
         starts at the token, 0 where no unit starts.
     """
@@ -180,7 +180,7 @@ class TopicSegmenter(Segmenter):
         Sentences are those of the predicted Docs (a component among `annotating_components` sets them), or else of the
         reference.
 
-        RAISES (ValueError): SEG140, SEG401, SEG403, SEG404, SEG220.
+        RAISES (ValueError): SEG140, SEG142, SEG401, SEG403, SEG404, SEG220.
         """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
@@ -219,6 +219,7 @@ class TopicSegmenter(Segmenter):
         for example in examples:
             if self.key not in example.reference.spans:
                 raise ValueError(Errors.SEG404.format(key=self.key))
+            check_tiling(example.reference, self.key)
             doc = sents_of(example)
             self._check_sents([doc])
             units = find_units(doc, self.cfg["units"])

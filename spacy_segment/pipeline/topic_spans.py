@@ -50,10 +50,12 @@ def _threshold(logits: Floats1d, settings: Settings) -> float:
 
 
 def _presets(doc: Doc, units: Units, settings: Settings) -> Bools1d:
-    """Units that spans of the group that is there already start with."""
-    if settings["overwrite"] or settings["spans_key"] not in doc.spans:
-        return np.zeros(len(units.starts), dtype=bool)
-    return np.isin(units.tokens, [span.start for span in doc.spans[settings["spans_key"]]])
+    """Units that spans of the group that is there already start with; one that starts inside a unit starts with the next."""
+    presets = np.zeros(len(units.tokens) + 1, dtype=bool)
+    if not settings["overwrite"]:
+        starts = [span.start for span in doc.spans.get(settings["spans_key"], ())]
+        presets[np.searchsorted(units.tokens, np.asarray(starts, dtype=np.int64))] = True
+    return presets[:-1]
 
 
 def _lengths(doc: Doc, units: Units, length_unit: str) -> Ints1d:

@@ -99,7 +99,12 @@ def _sentences(record: Record) -> dict:
 
 
 def _topics(record: TopicRecord) -> dict:
-    return {"id": record.id, "text": record.text, "sections": [vars(section) for section in record.sections]}
+    return {
+        "id": record.id,
+        "lang": record.lang,
+        "text": record.text,
+        "sections": [vars(section) for section in record.sections],
+    }
 
 
 def _write_lines(path: Path, rows: Iterable[dict]) -> None:

@@ -7,11 +7,13 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from ..errors import Errors
-from .cnxml import read_sections
+from . import cnxml
+from .headings import read_sections
 
 BLANK = "\n\n"
 
@@ -29,11 +31,15 @@ class Section:
 
 @dataclass(frozen=True)
 class TopicRecord:
-    """A document with gold topics: sections in document order, a topic before its parts; those of level 1 tile the text."""
+    """A document with gold topics: sections in document order, a topic before its parts; those of level 1 tile the text.
+
+    lang (str): Code of its language, "" if the file does not say.
+    """
 
     id: str
     text: str
     sections: list[Section]
+    lang: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,21 +97,21 @@ def find_reader(path: Path, text: str) -> Callable[[str, Path], Iterator[TopicRe
 
 
 def read_jsonl(text: str, path: Path) -> Iterator[TopicRecord]:
-    """One document per line: "text" and "sections" with "start", "end" and, if known, "title", "label", "level"; or
+    """One document per line: "text" and "sections" with "start", "end" and, if known, "title", "label", "level", and "lang"; or
     "sentences" and "labels" (1 where a topic ends), as other projects' preprocessing writes.
     """
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
-        data = json.loads(line)
+        data = _object(json.loads(line))
         if "sentences" in data:
             yield _from_labels(str(data.get("id", number)), data["sentences"], data["labels"])
             continue
         sections = [
             Section(s["start"], s["end"], s.get("title") or "", s.get("label") or "", s.get("level", 1))
-            for s in data["sections"]
+            for s in map(_object, data["sections"])
         ]
-        yield TopicRecord(str(data.get("id", number)), data["text"], sections)
+        yield TopicRecord(str(data.get("id", number)), data["text"], sections, str(data.get("lang") or ""))
 
 
 def read_json(text: str, path: Path) -> Iterator[TopicRecord]:
@@ -113,7 +119,7 @@ def read_json(text: str, path: Path) -> Iterator[TopicRecord]:
     or dialogues ("utterances" and "segments").
     """
     data = json.loads(text)
-    for number, document in enumerate(data if isinstance(data, list) else [data], start=1):
+    for number, document in enumerate(map(_object, data if isinstance(data, list) else [data]), start=1):
         if "annotations" in document:
             yield _wikisection(document, number)
         elif "meeting_transcripts" in document:
@@ -121,17 +127,14 @@ def read_json(text: str, path: Path) -> Iterator[TopicRecord]:
         elif "level1_headings" in document:
             yield build(path.stem, list(_terms(document["level1_headings"], 1)))
         elif "utterances" in document:
-            sizes = iter(document["segments"])
-            ends = {sum(document["segments"][: i + 1]) - 1 for i, _ in enumerate(sizes)}
-            labels = [int(i in ends) for i in range(len(document["utterances"]))]
-            yield _from_labels(str(document.get("dial_id", number)), document["utterances"], labels)
+            yield _dialogue(document, number)
         else:
             raise ValueError(f"none of the known formats has the keys {', '.join(sorted(document))[:80]}")
 
 
 def read_cnxml(text: str, path: Path) -> Iterator[TopicRecord]:
     """A module of a textbook of OpenStax."""
-    yield build(path.stem, [Heading(*section) for section in read_sections(text)])
+    yield build(path.stem, [Heading(*section) for section in cnxml.read_sections(text)])
 
 
 def read_choi(text: str, path: Path) -> Iterator[TopicRecord]:
@@ -149,45 +152,18 @@ def read_wiki727k(text: str, path: Path) -> Iterator[TopicRecord]:
         found = re.match(r"={8},(\d+),(.*?)\.?$", line)
         if found:
             headings.append(Heading(found[2], max(1, int(found[1]) - 1), []))
-        elif line.strip() and headings:
+        elif line.startswith("========"):
+            raise ValueError(f"expected a heading such as '========,2,Title.', got '{line[:80]}'")
+        elif line.strip():
             headings[-1].paragraphs.append(line.strip())
     yield build(path.stem, headings, separator="\n")
 
 
 def read_headings(text: str, path: Path) -> Iterator[TopicRecord]:
-    """Markdown or plain text with headings: "# Title", underlined with "===" or "---", or numbered or upper-case lines
-    that stand alone. Headings leave the text; the text before the first is a section without a title.
+    """Markdown or plain text with headings, see `headings`. They leave the text; the text before the first is a section without
+    a title.
     """
-    headings = [Heading("", 0, [])]
-    paragraphs = [p.strip() for p in re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n")) if p.strip()]
-    for paragraph in paragraphs:
-        level, title, rest = _heading(paragraph)
-        if level:
-            headings.append(Heading(title, level, []))
-        if rest:
-            headings[-1].paragraphs.append(rest)
-    levels = sorted({h.level for h in headings if h.level})
-    # A single heading above all others is the title of the document, not of a section.
-    if len(levels) > 1 and sum(h.level == levels[0] for h in headings) == 1:
-        levels = levels[1:]
-    rank = {level: i for i, level in enumerate(levels, start=1)}
-    yield build(path.stem, [Heading(h.title, rank.get(h.level, 1), h.paragraphs) for h in headings])
-
-
-def _heading(paragraph: str) -> tuple[int, str, str]:
-    """Level (0 for none), title, and what follows in the same paragraph."""
-    first, _, rest = paragraph.partition("\n")
-    marked = re.match(r"(#{1,6})\s+(.*?)\s*#*$", first)
-    if marked:
-        return len(marked[1]), marked[2], rest.strip()
-    underline, _, below = rest.partition("\n")
-    if re.fullmatch(r"=+\s*|-{2,}\s*", underline):
-        return (1 if underline[0] == "=" else 2), first.strip("* "), below.strip()
-    alone = not rest and len(first) <= 80 and first[-1] not in ".:;,!?"
-    if alone and (re.match(r"(\d+(\.\d+)*\.?|[IVXLC]+\.)\s+\S", first) or (first.isupper() and len(first) > 3)):
-        number = re.match(r"\d+(\.\d+)*", first)
-        return 2 + (number[0].count(".") if number else 0), first, ""
-    return 0, "", paragraph
+    yield build(path.stem, [Heading(*section) for section in read_sections(text)])
 
 
 def build(name: str, headings: Iterable[Heading], separator: str = BLANK) -> TopicRecord:
@@ -228,6 +204,15 @@ def _from_labels(name: str, sentences: list[str], ends: list[Any]) -> TopicRecor
         if is_end in (1, "1", "B-EOP", True):
             headings.append(Heading("", 1, []))
     return build(name, headings, separator="\n")
+
+
+def _dialogue(document: dict[str, Any], number: int) -> TopicRecord:
+    """ "segments" are numbers of utterances."""
+    utterances, ends = document["utterances"], list(accumulate(document["segments"]))
+    if ends[-1:] != [len(utterances)]:
+        raise ValueError(f"segments of {ends[-1] if ends else 0} utterances in all, but there are {len(utterances)}")
+    labels = [int(i in ends) for i in range(1, len(utterances) + 1)]
+    return _from_labels(str(document.get("dial_id", number)), utterances, labels)
 
 
 def _wikisection(document: dict[str, Any], number: int) -> TopicRecord:
@@ -271,20 +256,39 @@ def _terms(sections: list[dict[str, Any]], level: int) -> Iterator[Heading]:
 
 
 def _check_sections(record: TopicRecord) -> None:
-    """RAISES (ValueError): SEG142 if the sections of level 1 do not tile the text, or a part leaves its topic."""
+    """RAISES (ValueError, TypeError): If sections are not what `Section` says, those of level 1 do not tile the text, or a part leaves
+    its topic.
+    """
+    if not isinstance(record.text, str):
+        raise TypeError(f"the text is no string, but of type {type(record.text).__name__}")
+    record.text.encode()  # half a surrogate pair is no text
     place, end = 0, 0
     for section in record.sections:
+        for name, kind in Section.__annotations__.items():
+            if not isinstance(getattr(section, name), kind):
+                raise TypeError(
+                    f"'{name}' of a section must be of type {kind.__name__}, got {getattr(section, name)!r}"
+                )
+        if section.level < 1 or section.start >= section.end:
+            raise ValueError(
+                f"section [{section.start}, {section.end}] of level {section.level}: expected a level from 1, and some text"
+            )
         if section.level == 1:
             if section.start != place:
-                problem = (
-                    f"{'overlap' if section.start < place else 'leave a gap'} at character {min(place, section.start)}"
-                )
-                raise ValueError(Errors.SEG142.format(problem=problem).split("] ", 1)[-1])
+                problem = "overlap" if section.start < place else "leave a gap"
+                raise ValueError(f"the sections {problem} at character {min(place, section.start)}")
             place = end = section.end
         elif not section.start < section.end <= end:
             raise ValueError(f"the part '{section.title}' at {section.start} leaves its topic")
     if place != len(record.text):
         raise ValueError(f"the sections end at {place}, the text at {len(record.text)}")
+
+
+def _object(data: Any) -> dict[str, Any]:
+    """RAISES (TypeError): If this is something else."""
+    if not isinstance(data, dict):
+        raise TypeError(f"expected a JSON object, got {type(data).__name__}")
+    return data
 
 
 def bad_record(path: Path, record: int, reason: object) -> ValueError:

@@ -15,7 +15,7 @@ from spacy.vocab import Vocab
 
 from ..align import reference_doc
 from ..errors import Errors
-from ..scorers import CORPUS
+from ..scorers import CORPUS, LANG
 from ..topics import NO_LABEL, TOPICS
 from .corruption import CONDITIONS
 from .formats import find_files, take
@@ -129,7 +129,7 @@ def make_topic_example(
 
     reference = reference_doc(tokenize, record.text, starts)
     reference.spans[spans_key] = _group(reference, sections, spans_key)
-    reference.user_data[CORPUS] = corpus
+    reference.user_data.update({CORPUS: corpus, LANG: record.lang})
     return Example(tokenize(record.text), reference)
 
 
@@ -150,9 +150,10 @@ def join_records(first: TopicRecord, second: TopicRecord) -> TopicRecord:
     gap = "\n\n" if "\n\n" in first.text else "\n"
     shift = len(first.text) + len(gap)
     # The white space between them belongs to the last section on the left.
+    lang = first.lang if first.lang == second.lang else ""
     left = [replace(s, end=shift) if s.end == len(first.text) else s for s in first.sections]
     right = [replace(s, start=s.start + shift, end=s.end + shift) for s in second.sections]
-    return TopicRecord(f"{first.id}+{second.id}", first.text + gap + second.text, left + right)
+    return TopicRecord(f"{first.id}+{second.id}", first.text + gap + second.text, left + right, lang)
 
 
 def strip_record(record: TopicRecord, condition: str) -> TopicRecord:
@@ -166,7 +167,7 @@ def strip_record(record: TopicRecord, condition: str) -> TopicRecord:
             if part:
                 sections.append(replace(section, start=len(text), end=len(text) + len(part) + 1))
                 text += part + " "
-    return TopicRecord(record.id, text, sections)
+    return replace(record, text=text, sections=sections)
 
 
 def corpus_of(file: Path) -> str:
@@ -193,7 +194,7 @@ def _run(record: TopicRecord, max_units: int, sentences: str, rng: np.random.Gen
         for s in record.sections
         if s.start < end and s.end > begin
     ]
-    return TopicRecord(record.id, record.text[begin:end], sections)
+    return replace(record, text=record.text[begin:end], sections=sections)
 
 
 def _group(doc: Doc, sections: list[Section], key: str) -> SpanGroup:
