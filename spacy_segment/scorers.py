@@ -19,7 +19,7 @@ from .topics import TOPICS, find_units, main_spans, sents_of, topics_of
 # Where corpus readers and augmenters leave what an Example belongs to: `reference.user_data[...]`.
 CORPUS = ("spacy_segment", "corpus")
 CONDITION = ("spacy_segment", "condition")
-LANG = ("spacy_segment", "lang")
+LANGUAGE = ("spacy_segment", "lang")
 
 
 def make_sentence_scorer() -> Callable[..., dict[str, Any]]:

@@ -19,7 +19,7 @@ from ..errors import Errors
 from ..files import write_output
 from ..metrics import PRF, boundary_prf, boundary_similarity, pk, window_diff
 from ..pipeline.topic_segmenter import TopicSegmenter
-from ..scorers import CORPUS, LANG
+from ..scorers import CORPUS, LANGUAGE
 from ..topics import TOPICS, find_units, topics_of
 from ..training.topic_readers import TopicCorpus, sentence_starts
 from ..types import Bools1d
@@ -92,7 +92,7 @@ def topics_cli(
             pipe.cfg["threshold"] = threshold
         chosen = split_names("systems", systems) if systems else None
         segmenters = make_segmenters(pipe, chosen)
-        figures, splitting = compare(nlp, segmenters, data, sentences, limit, LANG if by_language else CORPUS)
+        figures, splitting = compare(nlp, segmenters, data, sentences, limit, LANGUAGE if by_language else CORPUS)
     console = Console()
     rows = {name: _macro(corpora) for name, corpora in figures.items()}
     table = Table(
@@ -132,7 +132,7 @@ def compare(
 ) -> tuple[dict[str, dict[str, Figures]], float]:
     """Run every segmenter on every document.
 
-    group (tuple): Key of what makes a corpus in `Doc.user_data`: `CORPUS` or `LANG`.
+    group (tuple): Key of what makes a corpus in `Doc.user_data`: `CORPUS` or `LANGUAGE`.
 
     RETURNS (tuple): Segmenter -> corpus -> figures, and sentences per second of sentence splitting (0 if not ours).
     RAISES (ValueError): SEG110, SEG141; SEG115 if no document has two sentences.

@@ -10,8 +10,8 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..errors import Errors
-from ..scorers import CORPUS
-from .augmenters import LANGUAGE, Augmenter, check_probability, make_example
+from ..scorers import CORPUS, LANGUAGE
+from .augmenters import Augmenter, check_probability, make_example
 from .corruption import Corrupted, clean
 from .formats import Record, find_files, read_records
 
