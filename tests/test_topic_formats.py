@@ -72,7 +72,7 @@ def test_code_has_no_headings(tmp_path, code):
     ("name", "content", "reason"),
     [
         ("a.jsonl", [1], "expected a JSON object, got list"),
-        ("a.jsonl", {"text": ["a"], "sections": [{"start": 0, "end": 1}]}, "text is no string"),
+        ("a.jsonl", {"text": ["a"], "sections": [{"start": 0, "end": 1}]}, '"text" is not a string'),
         ("a.jsonl", {"text": "a\ud800", "sections": [{"start": 0, "end": 2}]}, "surrogates not allowed"),
         (
             "a.jsonl",
