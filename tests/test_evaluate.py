@@ -68,6 +68,14 @@ def test_tables_say_the_same_as_the_json(work):
     assert f"| {row['boundary_p']:.3f} | {row['boundary_r']:.3f} | {row['boundary_f']:.3f} |" in text
 
 
+@pytest.mark.parametrize(("kind", "text"), [("sentences", ""), ("topics", "One.")])
+def test_nothing_to_measure_is_an_error(work, tmp_path, kind, text):
+    (tmp_path / "a.txt").write_text(text)
+    model = ["-m", work / "model"]
+    assert "SEG115" in fail("segment-evaluate", kind, tmp_path / "a.txt", *model, "-o", tmp_path / "figures.json")
+    assert not (tmp_path / "figures.json").exists()
+
+
 def test_every_condition_has_a_speed_of_its_own(work, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("time.perf_counter", itertools.count().__next__)  # every batch takes a second
