@@ -22,8 +22,9 @@ from . import serialize
 from .documents import N_CHANGES, Part, Run, change_inputs, flatten, hide, make_part, select
 from .labels import get_labels, init, set_labels, topic_shim
 from .second import begin_unit_vectors, unit_vectors
-from .shim import TorchShim, check_sizes, check_widths
+from .shim import TorchShim
 from .similarity import NEVER
+from .sizes import check_sizes, check_widths
 from .torch.coherence import Coherence as CoherenceModule
 from .torch.objectives import IGNORE, boundary_loss, contrastive_loss, disarray
 from .torch.units import run_means
