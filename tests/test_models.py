@@ -255,7 +255,7 @@ def test_hf_encoder_keeps_the_first_layers(bert):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("lookahead", -1), ("lookback", -1), ("batch_pieces", 0), ("n_layers", 0), ("window", 20)],
+    [("lookahead", -1), ("lookback", -1), ("batch_pieces", 0), ("n_layers", 0), ("window", 0), ("window", 20)],
 )
 def test_options_of_an_hf_encoder_that_cannot_be(bert, name, value):
     options = {"window": 64, "lookback": 16, "lookahead": 8, name: value}
