@@ -12,7 +12,7 @@ from spacy.scorer import Scorer
 from spacy.training import Example
 
 from .align import has_sents, sent_start_offsets
-from .errors import Errors
+from .errors import check_least
 from .metrics import PRF, boundary_prf, boundary_similarity, count, pk, segment_label_f, window_diff
 from .topics import TOPICS, find_units, main_spans, sents_of, topics_of
 
@@ -68,10 +68,8 @@ def make_topic_scorer(k: int | None = None, tolerance: int = 0) -> Callable[...,
     tolerance (int): Units by which a boundary may be off and still count.
     RAISES (ValueError): SEG200.
     """
-    if k is not None and k < 1:
-        raise ValueError(Errors.SEG200.format(name="k", expected="None, or at least 1", value=k))
-    if tolerance < 0:
-        raise ValueError(Errors.SEG200.format(name="tolerance", expected="at least 0", value=tolerance))
+    check_least(1, k=k)
+    check_least(0, tolerance=tolerance)
     return partial(topic_score, k=k, tolerance=tolerance)
 
 

@@ -15,7 +15,7 @@ from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model
 from torch import Tensor
 
-from ..errors import Errors
+from ..errors import check_least
 from ..topics import Units, find_units, topic_places
 from ..types import Bools1d, EncoderModel, Floats2d, Ints1d, PieceStates, TopicGold, TopicLogits, TopicModel
 from . import serialize
@@ -81,8 +81,7 @@ def Coherence(
     check_sizes(n_heads=n_heads, conv_width=conv_width, span=span)
     check_sizes(least=0, n_layers=n_layers, lama_heads=lama_heads, n_opening=n_opening, lead_width=lead_width)
     check_widths(n_heads=n_heads, conv_width=conv_width, width=width)
-    if crop < 0:
-        raise ValueError(Errors.SEG200.format(name="crop", expected="at least 0", value=crop))
+    check_least(0, crop=crop)
     settings = dict(
         width=width,
         n_layers=n_layers,

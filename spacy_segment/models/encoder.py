@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from ..align import text_of
-from ..errors import Errors
+from ..errors import Errors, check_least
 from ..text import code_points, is_kind
 from ..types import EncoderModel, Floats1d, Floats2d, Ints1d, Ints2d, PieceStates
 from .checkpoints import build_config, build_encoder, read_checkpoint
@@ -97,15 +97,8 @@ def HFEncoder(
     """
     if isinstance(lookahead, str) and lookahead != "auto":
         raise ValueError(Errors.SEG200.format(name="lookahead", expected="a number, None or 'auto'", value=lookahead))
-    for option, value, least in (
-        ("window", window, 1),
-        ("lookahead", lookahead, 0),
-        ("lookback", lookback, 0),
-        ("batch_pieces", batch_pieces, 1),
-        ("n_layers", n_layers, 1),
-    ):
-        if isinstance(value, int) and value < least:
-            raise ValueError(Errors.SEG200.format(name=option, expected=f"at least {least}", value=value))
+    check_least(0, lookahead=lookahead, lookback=lookback)
+    check_least(1, window=window, batch_pieces=batch_pieces, n_layers=n_layers)
     build = partial(build_encoder, lookahead=lookahead, n_values=N_VALUES if surface else ())
     shim = HFShim(build, dtype=dtype, name=name, tokenizer=tokenizer, n_layers=n_layers, lookahead=lookahead)
     shim.learn_rate_scale = learn_rate_scale
