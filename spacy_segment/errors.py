@@ -3,6 +3,8 @@
 SEG1xx input, SEG2xx configuration, SEG3xx model files, SEG4xx training.
 """
 
+from typing import Any
+
 from spacy.errors import ErrorsWithCodes
 
 
@@ -71,3 +73,10 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG434 = "segment-train feeds packed pieces to spacy_segment.BandedEncoder.v1, not to '{kind}'. Train it with: python -m spacy train."
     SEG435 = "A process that makes batches ended by itself, for want of memory perhaps. Try fewer: --workers."
     SEG436 = "The pipeline has no sentence segmenter '{name}' that could be adapted. It has: {names}."
+
+
+def check_least(least: int, **values: Any) -> None:
+    """RAISES (ValueError): SEG200 for the first number that is below `least`; what is no number, as None, passes."""
+    for name, value in values.items():
+        if isinstance(value, int | float) and value < least:
+            raise ValueError(Errors.SEG200.format(name=name, expected=f"at least {least}", value=value))

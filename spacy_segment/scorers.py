@@ -12,14 +12,14 @@ from spacy.scorer import Scorer
 from spacy.training import Example
 
 from .align import has_sents, sent_start_offsets
-from .errors import Errors
+from .errors import check_least
 from .metrics import PRF, boundary_prf, boundary_similarity, count, pk, segment_label_f, window_diff
 from .topics import TOPICS, find_units, main_spans, sents_of, topics_of
 
 # Where corpus readers and augmenters leave what an Example belongs to: `reference.user_data[...]`.
 CORPUS = ("spacy_segment", "corpus")
 CONDITION = ("spacy_segment", "condition")
-LANG = ("spacy_segment", "lang")
+LANGUAGE = ("spacy_segment", "lang")
 
 
 def make_sentence_scorer() -> Callable[..., dict[str, Any]]:
@@ -68,10 +68,8 @@ def make_topic_scorer(k: int | None = None, tolerance: int = 0) -> Callable[...,
     tolerance (int): Units by which a boundary may be off and still count.
     RAISES (ValueError): SEG200.
     """
-    if k is not None and k < 1:
-        raise ValueError(Errors.SEG200.format(name="k", expected="None, or at least 1", value=k))
-    if tolerance < 0:
-        raise ValueError(Errors.SEG200.format(name="tolerance", expected="at least 0", value=tolerance))
+    check_least(1, k=k)
+    check_least(0, tolerance=tolerance)
     return partial(topic_score, k=k, tolerance=tolerance)
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import spacy
 
+from spacy_segment.scorers import LANGUAGE
 from spacy_segment.training.abbreviations import abbreviate, insert, known_abbreviations
-from spacy_segment.training.augmenters import LANGUAGE, corruption_mix, make_example
+from spacy_segment.training.augmenters import corruption_mix, make_example
 from spacy_segment.training.corruption import Corrupted
 
 TEXT = "We met Alice Miller at the old harbour. She was waiting for Peter and his brother. Nobody came that evening."

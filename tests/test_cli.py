@@ -130,7 +130,7 @@ def test_segment_a_long_text_in_blocks(run, tmp_path, monkeypatch):
     assert found == [s for sentences in TEXTS * 30 for s in sentences]
 
 
-def test_segment_topics_of_a_text_in_blocks(run, tmp_path, monkeypatch):
+def test_issue_topics_of_a_long_text_were_lost(run, tmp_path, monkeypatch):
     monkeypatch.setattr(segment, "BLOCK", 700)
     text = 6 * (
         "Bake the bread for an hour. Let it cool on the table. Slice it with a long knife.\n\n"
@@ -152,24 +152,6 @@ def test_segment_topics_of_a_text_in_blocks(run, tmp_path, monkeypatch):
             (t["start"], t["end"]) for t in record["topics"]
         ]
         assert len(group.attrs["scores"]) == len(group)
-
-
-def test_issue_topics_of_a_long_text_were_lost(tmp_path, monkeypatch):
-    monkeypatch.setattr(segment, "BLOCK", 120)
-    nlp = spacy.blank("en")
-    nlp.add_pipe("sentencizer")
-    nlp.add_pipe("topic_segmenter", config={"threshold": 0.0})
-    nlp.to_disk(tmp_path / "every")
-    text = "\n\n".join(["Mix it. Bake it.", "It rained. It snowed. We left."] * 9)
-    arguments = ["segment", "--topics", "--model", str(tmp_path / "every")]
-    lines = RUNNER.invoke(app, arguments, input=text).stdout.splitlines()
-    assert lines[::2] == ["Mix it.", "Bake it.", "It rained.", "It snowed.", "We left."] * 9
-    records = [
-        json.loads(line) for line in RUNNER.invoke(app, [*arguments, "-f", "jsonl"], input=text).stdout.splitlines()
-    ]
-    assert len(records) > 2
-    assert sum(len(record["topics"]) for record in records) == 5 * 9
-    assert all(topic["score"] > 0 for record in records for topic in record["topics"])
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,14 @@ def test_tables_say_the_same_as_the_json(work):
     assert f"| {row['boundary_p']:.3f} | {row['boundary_r']:.3f} | {row['boundary_f']:.3f} |" in text
 
 
+@pytest.mark.parametrize(("kind", "text"), [("sentences", ""), ("topics", "One.")])
+def test_nothing_to_measure_is_an_error(work, tmp_path, kind, text):
+    (tmp_path / "a.txt").write_text(text)
+    model = ["-m", work / "model"]
+    assert "SEG115" in fail("segment-evaluate", kind, tmp_path / "a.txt", *model, "-o", tmp_path / "figures.json")
+    assert not (tmp_path / "figures.json").exists()
+
+
 def test_every_condition_has_a_speed_of_its_own(work, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("time.perf_counter", itertools.count().__next__)  # every batch takes a second
@@ -275,6 +283,8 @@ def test_card_says_what_is_wrong_with_figures_and_names(work):
         assert f"[SEG143] '{work / name}' holds no figures for a card: {reason}" in output
     for name in ("sents mixed", "", "a/b", "sents-mixed", "_"):
         assert "SEG200" in fail(*command, name)
+    below_a_file = work / "list.json" / "c"
+    assert "SEG303" in fail("segment-card", work / "model", below_a_file, "--name", "sents_tiny_sm")
     assert not (work / "cards" / "c").exists()
 
 

@@ -255,7 +255,7 @@ def test_hf_encoder_keeps_the_first_layers(bert):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("lookahead", -1), ("lookback", -1), ("batch_pieces", 0), ("n_layers", 0), ("window", 20)],
+    [("lookahead", -1), ("lookback", -1), ("batch_pieces", 0), ("n_layers", 0), ("window", 0), ("window", 20)],
 )
 def test_options_of_an_hf_encoder_that_cannot_be(bert, name, value):
     options = {"window": 64, "lookback": 16, "lookahead": 8, name: value}
@@ -347,7 +347,7 @@ def test_tok2vec_encoder_learns():
 def test_what_belongs_to_the_small_encoder_is_refused_by_another():
     encoder = {"@architectures": "spacy_segment.Tok2VecEncoder.v1", "tok2vec": {**TOK2VEC, "width": 256}}
     model = {"@architectures": "spacy_segment.SaT.v1", "encoder": encoder}
-    with pytest.raises(ValueError, match=r"SEG200.*'pretrained' must be null"):
+    with pytest.raises(ValueError, match=r"SEG301.*'tok2vec_encoder': set pretrained to null"):
         spacy.blank("en").add_pipe("sentence_segmenter", config={"model": model})
     nlp = spacy.blank("en")
     pipe = nlp.add_pipe("sentence_segmenter", config={"model": {**model, "pretrained": None}})

@@ -60,8 +60,10 @@ def test_headings_are_boundaries_titles_and_labels(tmp_path, text, expected):
     assert parts(record) == expected
 
 
-def test_code_has_no_headings(tmp_path):
-    code = "```\nls\n\n# comment\n```"
+@pytest.mark.parametrize(
+    "code", ["```\nls\n\n# comment\n```", "```ls``` says what is there", "\n```yaml\n---\na: 1\n```"]
+)
+def test_code_has_no_headings(tmp_path, code):
     (record,) = read_topics(write(tmp_path / "a.md", f"# Bread\n\nMix it:\n{code}\n\n# Rain\n\nIt fell."))
     assert [text for text, *_ in parts(record)] == [f"Mix it:\n{code}", "It fell."]
 
@@ -70,7 +72,7 @@ def test_code_has_no_headings(tmp_path):
     ("name", "content", "reason"),
     [
         ("a.jsonl", [1], "expected a JSON object, got list"),
-        ("a.jsonl", {"text": ["a"], "sections": [{"start": 0, "end": 1}]}, "text is no string"),
+        ("a.jsonl", {"text": ["a"], "sections": [{"start": 0, "end": 1}]}, '"text" is not a string'),
         ("a.jsonl", {"text": "a\ud800", "sections": [{"start": 0, "end": 2}]}, "surrogates not allowed"),
         (
             "a.jsonl",

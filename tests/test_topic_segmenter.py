@@ -222,13 +222,17 @@ def test_embedded_weights_of_another_kind_are_named():
         StaticEncoder(pretrained="sentences")
 
 
-def test_embedded_weights_need_their_encoder():
+def test_embedded_weights_and_a_vocabulary_need_their_encoder():
     tok2vec = {"@architectures": "spacy.HashEmbedCNN.v2", "width": 8, "depth": 1, "embed_size": 50, "window_size": 1}
     tok2vec |= {"maxout_pieces": 2, "subword_features": False, "pretrained_vectors": None}
     encoder = {"@architectures": "spacy_segment.Tok2VecEncoder.v1", "tok2vec": tok2vec}
     model = {"@architectures": "spacy_segment.Coherence.v1", "pretrained": "topics", "encoder": encoder}
+    nlp = spacy.blank("en")
     with pytest.raises(ValueError, match=r"SEG301.*tok2vec_encoder"):
-        spacy.blank("en").add_pipe("topic_segmenter", config={"model": model})
+        nlp.add_pipe("topic_segmenter", config={"model": model})
+    pipe = nlp.add_pipe("topic_segmenter", config={"model": {**model, "pretrained": None}})
+    with pytest.raises(ValueError, match=r"SEG200.*'vocabulary' must be null"):
+        pipe.initialize(lambda: examples_of(nlp), vocabulary=("pieces", "vectors"))
 
 
 @pytest.mark.parametrize("name", ["ChangePoint", "DepthScore", "FirstNeighbour"])

@@ -19,7 +19,7 @@ from spacy.training import Example
 from spacy.util import fix_random_seed
 
 from ..errors import Errors
-from ..files import write_atomically
+from ..files import write_output
 from ..scorers import CORPUS, topic_score
 from ..topics import TOPICS, find_units, topics_of
 from ..training.optimizer import AdamW
@@ -72,7 +72,7 @@ def ablation_cli(
     with reported():
         rows = ablate(train, dev, test, steps, limit, only) | baselines(test, limit)
         if output is not None:
-            write_atomically(output, srsly.json_dumps(rows, indent=2).encode())
+            write_output(output, srsly.json_dumps(rows, indent=2).encode())
     table = Table(title=f"test Pk / boundary F1 after {steps} steps")
     for column in ("model", "threshold", *next(iter(rows.values()))["corpora"], "macro", "seconds"):
         table.add_column(column, justify="left" if column == "model" else "right")

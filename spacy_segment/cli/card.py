@@ -21,6 +21,7 @@ from ..pipeline.sources import forget_paths
 from ..training.formats import find_files
 from ..training.readers import corpus_name
 from ..training.topic_readers import SUFFIXES, corpus_of
+from .pipelines import write_pipeline
 from .reporting import in_words, reported
 
 # What `import` and pip take behind the language.
@@ -87,13 +88,12 @@ def load(pipeline: str, lang: str | None) -> Language:
 
 
 def write(nlp: Language, output: Path, found: dict, findings: list[dict[str, Any]]) -> None:
-    """Write the pipeline and its card."""
+    """Write the pipeline and its card. RAISES (OSError): SEG303, SEG139."""
     forget_paths(nlp)
     nlp.meta["spacy_version"] = spacy.util.get_minor_version_range(spacy.__version__)
     ours = f"spacy-segment{spacy.util.get_minor_version_range(__version__)}"
     nlp.meta["requirements"] = [ours, *sorted(get_third_party_dependencies(nlp.config, exclude=["spacy-segment"]))]
-    output.parent.mkdir(parents=True, exist_ok=True)
-    nlp.to_disk(output)
+    write_pipeline(nlp, output)
     n_bytes = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     meta = {**nlp.meta, **describe(nlp, found, findings, n_bytes)}
     write_output(output / "meta.json", json.dumps(meta, indent=2, ensure_ascii=False).encode())

@@ -98,6 +98,8 @@ def _run(evaluate: Any, data: list[str], output: Path, model: str | None, limit:
     with reported():
         nlp = load_pipeline(model, "xx", {}, topics=evaluate is evaluate_topics)
         found = {"model": name_of(nlp, model), **evaluate(nlp, data, limit)}
+        if not found["rows"]:
+            raise ValueError(Errors.SEG115.format(paths=", ".join(data)))
         write_output(output, srsly.json_dumps(found, indent=1).encode())
         write_output(output.with_suffix(".md"), report(found, figures).encode())
     msg.good(f"{len(found['rows'])} rows in {output} and {output.with_suffix('.md')}")
@@ -145,7 +147,7 @@ def _measure_sentences(nlp: Language, pipe: SentenceSegmenter, examples: Iterabl
 
 
 def evaluate_topics(nlp: Language, data: list[str], limit: int) -> dict[str, Any]:
-    """As `evaluate_sentences`; lengths are in sentences. RAISES (ValueError): SEG110, SEG141, SEG135, SEG115."""
+    """As `evaluate_sentences`; lengths are in sentences. RAISES (ValueError): SEG110, SEG141, SEG135."""
     pipe = find_pipe(nlp, TopicSegmenter)
     pipe.predict(run_before(nlp, pipe, [nlp.make_doc("Warm up.")]))
     measured = {
@@ -154,8 +156,6 @@ def evaluate_topics(nlp: Language, data: list[str], limit: int) -> dict[str, Any
         )
         for condition in CONDITIONS
     }
-    if not any(corpora for corpora, _ in measured.values()):
-        raise ValueError(Errors.SEG115.format(paths=", ".join(data)))
     return _findings("topic_segmenter", pipe, measured, TOPIC_FIGURES, "sentences")
 
 

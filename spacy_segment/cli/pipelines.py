@@ -90,18 +90,10 @@ def run_before(nlp: Language, pipe: Pipe, docs: Iterable[Doc]) -> list[Doc]:
 
 def write_pipeline(nlp: Language, path: Path) -> None:
     """Save a pipeline, in folders that need not be there. RAISES (OSError): SEG303."""
-    make_folder(path)
     try:
+        path.mkdir(parents=True, exist_ok=True)
         nlp.to_disk(path)
     except OSError as error:
         if str(error).startswith("[SEG"):
             raise
-        raise OSError(Errors.SEG303.format(path=path, reason=error)) from error
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder for a pipeline, unless it is there. RAISES (OSError): SEG303."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
         raise OSError(Errors.SEG303.format(path=path, reason=error)) from error

@@ -64,7 +64,7 @@ class Cell:
 
     def add(self, gold: Bools1d, found: Bools1d, gold_labels: list[str], labels: list[str]) -> None:
         """Count a document: where topics start, (n_units,), in the gold and as found, and the label of every unit."""
-        self.figures.add(gold, found, 0.0)
+        self.figures.add(gold, found)
         self.golds.append(gold)
         known = [section for section in labelled_segments(gold, gold_labels) if section[2] != NO_LABEL]
         if known:

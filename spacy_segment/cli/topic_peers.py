@@ -27,7 +27,7 @@ EVEN = 0.5
 # Every one from our component, whose vectors all of them read.
 MAKERS: dict[str, Callable[[TopicSegmenter], Segmenter]] = {
     "none": lambda ours: lambda doc, mean: np.zeros(_n_sents(doc), dtype=bool),
-    "every-k": lambda ours: lambda doc, mean: np.arange(_n_sents(doc)) % max(1, round(mean)) == 0,
+    "every-k": lambda ours: lambda doc, mean: every_k(_n_sents(doc), mean),
     "percentile": lambda ours: lambda doc, mean: _percentile(ours.model.layers[0], doc),
     "TextTiling": lambda ours: lambda doc, mean: _texttiling(doc),
     "chonkie semantic": lambda ours: _chonkie(ours.model.layers[0], ours.vocab),
@@ -49,6 +49,11 @@ def make_segmenters(ours: TopicSegmenter, systems: list[str] | None = None) -> d
         missing = missing_segmenters()
         systems = [name for name in MAKERS if name not in missing]
     return {name: MAKERS[name](ours) if name in MAKERS else _of_pipeline(name) for name in systems}
+
+
+def every_k(n_units: int, mean: float) -> Bools1d:
+    """A topic starts with every k-th unit, k being the mean length of topics."""
+    return np.arange(n_units) % max(1, round(mean)) == 0
 
 
 def missing_segmenters() -> list[str]:

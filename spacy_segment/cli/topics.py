@@ -2,6 +2,7 @@
 
 import time
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -19,14 +20,14 @@ from ..errors import Errors
 from ..files import write_output
 from ..metrics import PRF, boundary_prf, boundary_similarity, pk, window_diff
 from ..pipeline.topic_segmenter import TopicSegmenter
-from ..scorers import CORPUS, LANG
+from ..scorers import CORPUS, LANGUAGE
 from ..topics import TOPICS, find_units, topics_of
 from ..training.topic_readers import TopicCorpus, sentence_starts
 from ..types import Bools1d
 from .benchmark import benchmark_app, say_missing, split_names
 from .pipelines import find_pipe, load_pipeline, run_before
 from .reporting import reported
-from .topic_peers import MAKERS, Segmenter, make_segmenters, missing_segmenters
+from .topic_peers import MAKERS, Segmenter, every_k, make_segmenters, missing_segmenters
 
 
 @dataclass
@@ -40,7 +41,7 @@ class Figures:
     seconds: float = 0.0
     n_sentences: int = 0
 
-    def add(self, gold: Bools1d, found: Bools1d, seconds: float) -> None:
+    def add(self, gold: Bools1d, found: Bools1d, seconds: float = 0.0) -> None:
         """Count a document: where topics start, (n_units,), in the gold and as found, and how long it took."""
         reference, hypothesis = (marks[1:].astype(np.int64) for marks in (gold, found))
         self.pk.append(pk(reference, hypothesis))
@@ -60,12 +61,18 @@ def trivial(golds: list[Bools1d]) -> dict[str, Figures]:
 
     golds (list of Bools1d): Where topics start, (n_units,), for every document of a corpus.
     """
-    k = max(1, round(sum(map(len, golds)) / sum(int(gold.sum()) for gold in golds)))
+    mean = mean_length(golds)
     rows = {"no boundary": Figures(), "every k": Figures()}
     for gold in golds:
-        for figures, step in zip(rows.values(), (len(gold), k), strict=True):
-            figures.add(gold, np.arange(len(gold)) % step == 0, 0.0)
+        rows["no boundary"].add(gold, np.zeros(len(gold), dtype=bool))
+        rows["every k"].add(gold, every_k(len(gold), mean))
     return rows
+
+
+def mean_length(golds: Iterable[Bools1d]) -> float:
+    """RETURNS (float): Units of a topic, of golds as those of `trivial`."""
+    marks = np.concatenate(list(golds))
+    return len(marks) / int(marks.sum())
 
 
 @benchmark_app.command("topics")
@@ -92,7 +99,7 @@ def topics_cli(
             pipe.cfg["threshold"] = threshold
         chosen = split_names("systems", systems) if systems else None
         segmenters = make_segmenters(pipe, chosen)
-        figures, splitting = compare(nlp, segmenters, data, sentences, limit, LANG if by_language else CORPUS)
+        figures, splitting = compare(nlp, segmenters, data, sentences, limit, LANGUAGE if by_language else CORPUS)
     console = Console()
     rows = {name: _macro(corpora) for name, corpora in figures.items()}
     table = Table(
@@ -132,7 +139,7 @@ def compare(
 ) -> tuple[dict[str, dict[str, Figures]], float]:
     """Run every segmenter on every document.
 
-    group (tuple): Key of what makes a corpus in `Doc.user_data`: `CORPUS` or `LANG`.
+    group (tuple): Key of what makes a corpus in `Doc.user_data`: `CORPUS` or `LANGUAGE`.
 
     RETURNS (tuple): Segmenter -> corpus -> figures, and sentences per second of sentence splitting (0 if not ours).
     RAISES (ValueError): SEG110, SEG141; SEG115 if no document has two sentences.
@@ -157,7 +164,7 @@ def compare(
         raise ValueError(Errors.SEG115.format(paths=", ".join(data)))
     figures: dict[str, dict[str, Figures]] = {name: defaultdict(Figures) for name in segmenters}
     for corpus, docs in documents.items():
-        mean = sum(len(gold) for _, gold in docs) / sum(int(gold.sum()) for _, gold in docs)
+        mean = mean_length(gold for _, gold in docs)
         for name, mark in segmenters.items():
             for doc, gold in docs:
                 start = time.perf_counter()

@@ -13,10 +13,11 @@ from spacy.util import load_config, registry, resolve_dot_names
 from thinc.api import fix_random_seed
 
 from ..errors import Errors
+from ..files import check_folder
 from ..training.calibration import calibrate
 from ..training.packed_loop import PackedSettings, train_packed
 from .calibrate import report
-from .pipelines import make_folder, write_pipeline
+from .pipelines import write_pipeline
 from .reporting import reported
 
 GIVEN = PackedSettings()
@@ -49,7 +50,7 @@ def train_cli(
             steps=steps, size=size, learn_rate=learn_rate, dropout=dropout, n_processes=workers, seed=seed
         )
         settings.check()
-        make_folder(output)
+        check_folder(output)
         setup_gpu(gpu_id)
         fix_random_seed(settings.seed)
         with config_errors(config_path):

@@ -13,7 +13,8 @@ from ..align import text_of
 from ..errors import Errors
 from ..types import EncoderModel, Floats2d, Ints1d, PieceStates
 from .pieces import N_BUCKETS, N_VALUES, Pieces, tokenize, train_vocabulary
-from .shim import VocabularyShim, check_sizes, check_widths
+from .shim import VocabularyShim
+from .sizes import check_sizes, check_widths
 from .torch.banded import BandedEncoder as BandedModule
 from .torch.banded import attending
 from .windows import Window, windows

@@ -15,8 +15,8 @@ from thinc.api import Model
 
 from ..topics import find_units, topic_places
 from ..types import Bools1d, EncoderModel, Floats1d, Floats2d, TopicLogits, TopicModel
-from .shim import check_sizes
 from .similarity import NEVER, init, unit_vectors
+from .sizes import check_sizes
 
 PENALTY, SHARPNESS, GROWTH, MAX_UNITS = 1.6, 8.0, 0.25, 60
 

@@ -15,20 +15,21 @@ from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model
 from torch import Tensor
 
-from ..errors import Errors
+from ..errors import check_least
 from ..topics import Units, find_units, topic_places
 from ..types import Bools1d, EncoderModel, Floats2d, Ints1d, PieceStates, TopicGold, TopicLogits, TopicModel
 from . import serialize
 from .documents import N_CHANGES, Part, Run, change_inputs, flatten, hide, make_part, select
 from .labels import get_labels, init, set_labels, topic_shim
 from .second import begin_unit_vectors, unit_vectors
-from .shim import TorchShim, check_sizes, check_widths
+from .shim import TorchShim
 from .similarity import NEVER
+from .sizes import check_sizes, check_widths
 from .torch.coherence import Coherence as CoherenceModule
 from .torch.objectives import IGNORE, boundary_loss, contrastive_loss, disarray
 from .torch.units import run_means
 from .units import N_VALUES, begin_encode, blocks, finish_loss, merge_weights, owners, surface_features, unit_means
-from .weights import pretrained_path, restore_part
+from .weights import pretrained_path, restore_part, wrong_encoder
 
 # How much every part of the objective counts; 0 switches it off.
 WEIGHTS = {"boundary": 1.0, "any_level": 0.3, "labels": 0.2, "disarrayed": 0.5, "tssp": 0.25, "cssl": 0.25}
@@ -80,8 +81,7 @@ def Coherence(
     check_sizes(n_heads=n_heads, conv_width=conv_width, span=span)
     check_sizes(least=0, n_layers=n_layers, lama_heads=lama_heads, n_opening=n_opening, lead_width=lead_width)
     check_widths(n_heads=n_heads, conv_width=conv_width, width=width)
-    if crop < 0:
-        raise ValueError(Errors.SEG200.format(name="crop", expected="at least 0", value=crop))
+    check_least(0, crop=crop)
     settings = dict(
         width=width,
         n_layers=n_layers,
@@ -304,17 +304,15 @@ def load_weights(model: TopicModel, data: bytes) -> None:
     RAISES (ValueError): SEG300, SEG301.
     """
     tensors, meta = serialize.read(data)
+    for layer in model.layers:
+        if not layer.shims:
+            raise wrong_encoder(layer, "spacy_segment.StaticEncoder.v1")
     for name, shim in _parts(model).items():
         if name in meta or name != "units":
             restore_part(shim, tensors, meta, name)
 
 
 def _parts(model: TopicModel) -> dict[str, TorchShim]:
-    """RAISES (ValueError): SEG301 for an encoder that has no weights of its own, as that of token vectors."""
-    for layer in model.layers:
-        if not layer.shims:
-            problem = f"They belong to static vectors, not to '{layer.name}': set pretrained to null."
-            raise ValueError(Errors.SEG301.format(problems=problem))
     encoders = dict(zip(("encoder", "units"), (layer.shims[0] for layer in model.layers), strict=False))
     return {name: cast(TorchShim, shim) for name, shim in {**encoders, "topics": model.shims[0]}.items()}
 

@@ -4,23 +4,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
 from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model
-from tokenizers import Tokenizer
-from torch import nn
 
 from ..align import text_of
-from ..errors import Errors
+from ..errors import Errors, check_least
 from ..text import code_points, is_kind
 from ..types import EncoderModel, Floats1d, Floats2d, Ints1d, Ints2d, PieceStates
-from .checkpoints import build_config, build_encoder, read_checkpoint
+from .checkpoints import build_encoder
+from .encoder_shim import HFShim
 from .pieces import N_VALUES, cut, encode_all, surface_of_pieces
-from .shim import TorchShim, check_vocabulary
 from .torch.lookahead import LimitedLookahead, Shape
 from .torch.units import run_means
 from .windows import windows
@@ -97,15 +94,8 @@ def HFEncoder(
     """
     if isinstance(lookahead, str) and lookahead != "auto":
         raise ValueError(Errors.SEG200.format(name="lookahead", expected="a number, None or 'auto'", value=lookahead))
-    for option, value, least in (
-        ("window", window, 1),
-        ("lookahead", lookahead, 0),
-        ("lookback", lookback, 0),
-        ("batch_pieces", batch_pieces, 1),
-        ("n_layers", n_layers, 1),
-    ):
-        if isinstance(value, int) and value < least:
-            raise ValueError(Errors.SEG200.format(name=option, expected=f"at least {least}", value=value))
+    check_least(0, lookahead=lookahead, lookback=lookback)
+    check_least(1, window=window, batch_pieces=batch_pieces, n_layers=n_layers)
     build = partial(build_encoder, lookahead=lookahead, n_values=N_VALUES if surface else ())
     shim = HFShim(build, dtype=dtype, name=name, tokenizer=tokenizer, n_layers=n_layers, lookahead=lookahead)
     shim.learn_rate_scale = learn_rate_scale
@@ -130,88 +120,6 @@ def HFEncoder(
             "pretrained_head": pretrained_head,
         },
     )
-
-
-class HFShim(TorchShim):
-    """Adds the tokenizer and the place the weights come from, which is read when they are first needed."""
-
-    def __init__(
-        self,
-        build: Callable,
-        *,
-        dtype: str,
-        name: str | None,
-        tokenizer: str | None,
-        n_layers: int | None,
-        lookahead: int | str | None,
-    ) -> None:
-        super().__init__(build, dtype=dtype)
-        self.lookahead = lookahead
-        self.name = name
-        self.tokenizer_name = tokenizer
-        self.n_layers = n_layers
-        self.head: tuple[Floats2d, Floats1d] | None = None
-        self.threshold: float | None = None
-        self._tokenizer: Tokenizer | None = None
-
-    @property
-    def module(self) -> nn.Module:
-        """RAISES (ValueError): SEG302, SEG310."""
-        if self._model is None and self.name is not None:
-            checkpoint = read_checkpoint(self.name, tokenizer=self.tokenizer_name, n_layers=self.n_layers)
-            try:
-                self.restore(self._fresh_surface(checkpoint.meta) | checkpoint.weights, checkpoint.meta)
-            except ValueError as error:
-                raise ValueError(Errors.SEG310.format(name=Path(self.name).name, reason=error)) from error
-            self.head, self.threshold = checkpoint.head, checkpoint.threshold
-        return super().module
-
-    def _fresh_surface(self, meta: dict[str, Any]) -> dict[str, torch.Tensor]:
-        """The tables of surface features, which no checkpoint brings: zeros. The encoder itself takes no memory for this."""
-        with torch.device("meta"):
-            tables = self.build(meta).surface.state_dict()
-        return {f"surface.{name}": torch.zeros(table.shape) for name, table in tables.items()}
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """RAISES (ValueError): SEG302, SEG310."""
-        if self._tokenizer is None:
-            _ = self.module
-            self._tokenizer = Tokenizer.from_str(self.meta["tokenizer"])
-            self._tokenizer.no_truncation()
-            self._tokenizer.no_padding()
-        return self._tokenizer
-
-    def restore(self, tensors: dict, meta: dict[str, Any]) -> None:
-        super().restore(tensors, meta)
-        self._limit_lookahead()
-        self._tokenizer = None
-        self.head = self.threshold = None
-
-    def _limit_lookahead(self) -> None:
-        """RAISES (ValueError): If a limit is asked for and the encoder knows none."""
-        module: Any = self._model
-        if module.lookahead is None or module.takes_limit():
-            return
-        if self.lookahead != "auto":
-            self._model = None
-            raise ValueError(f"{self.meta['config']['model_type']!r} cannot limit look-ahead, give lookahead = null")
-        module.lookahead = None
-
-    def to_bytes(self) -> bytes:
-        """RAISES (ValueError): SEG311 if a directory of this machine was given and not read: a saved pipeline would need it."""
-        if self._model is None and self.name is not None and Path(self.name).is_dir():
-            raise ValueError(Errors.SEG311.format(name=Path(self.name).name))
-        return super().to_bytes()
-
-    def check_meta(self, meta: dict[str, Any], n_tensors: int) -> None:
-        """As in `TorchShim`: layers, vocabulary and special pieces fit the tensors and each other."""
-        config = build_config(meta["config"])
-        if config.num_hidden_layers > n_tensors:
-            raise ValueError(f"it tells of {config.num_hidden_layers} layers, and there are {n_tensors} tensors")
-        check_vocabulary(Tokenizer.from_str(meta["tokenizer"]), config.vocab_size)
-        if any(not 0 <= number < config.vocab_size for number in meta["special"]):
-            raise ValueError(f"its special pieces {meta['special']} are not all in the vocabulary")
 
 
 def init(model: EncoderModel, X: Any = None, Y: Any = None) -> None:

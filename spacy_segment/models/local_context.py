@@ -18,7 +18,8 @@ from torch import Tensor
 from ..topics import find_units
 from ..types import EncoderModel, TopicGold, TopicLogits, TopicModel
 from .labels import get_labels, init, set_labels, topic_shim
-from .shim import TorchShim, check_sizes
+from .shim import TorchShim
+from .sizes import check_sizes
 from .torch.pairs import PairHeads
 from .units import begin_encode, finish_loss, merge_weights, unit_docs
 

@@ -44,7 +44,7 @@ def begin_training(model: SentenceModel, *, rank: int, alpha: float) -> None:
     """
     for name, value in (("rank", rank), ("alpha", alpha)):
         if not 0 < value < inf:
-            raise ValueError(Errors.SEG200.format(name=name, expected="above 0", value=value))
+            raise ValueError(Errors.SEG200.format(name=name, expected="above 0 and finite", value=value))
     shim, head = _shim(model), model.layers[1]
     if not head.has_param("W"):
         model.initialize()

@@ -19,7 +19,8 @@ from ..align import text_length
 from ..topics import find_units
 from ..types import EncoderModel, PieceStates, TopicGold, TopicLogits, TopicModel
 from .labels import init, topic_shim
-from .shim import TorchShim, check_sizes
+from .shim import TorchShim
+from .sizes import check_sizes
 from .torch.pairs import PairHeads
 from .units import begin_encode, finish_loss, unit_docs
 

@@ -17,7 +17,7 @@ from ..errors import Errors
 from ..rescoring import NO_RESCORING, SIZE
 from ..types import EncoderModel, Floats2d, PieceStates, SentenceModel
 from . import serialize
-from .weights import pretrained_path
+from .weights import pretrained_path, wrong_encoder
 
 
 def SaT(encoder: EncoderModel, *, n_marks: int = 0, pretrained: str | None = None) -> SentenceModel:
@@ -27,7 +27,7 @@ def SaT(encoder: EncoderModel, *, n_marks: int = 0, pretrained: str | None = Non
         the first of them is "none"). 0 trains without this target.
     pretrained (str or None): Name of weights inside the package to start from. They are those of the small encoder; an
         encoder that brings its own weights keeps them.
-    RAISES (ValueError): SEG200 for weights of another encoder than the given one; SEG201, SEG301.
+    RAISES (ValueError): SEG201; SEG301 for weights of another encoder.
 
     Its parameter "rescoring", (SIZE,) or empty, holds the weights of `rescoring.rescore`, which the component applies to the logits.
 
@@ -39,8 +39,7 @@ def SaT(encoder: EncoderModel, *, n_marks: int = 0, pretrained: str | None = Non
     model: SentenceModel = Model("sat", forward, init=init, layers=[encoder, head], params=params, attrs=attrs)
     if pretrained is not None and "pretrained_head" not in encoder.attrs:
         if "set_vocabulary" not in encoder.attrs:
-            expected = "null for an encoder other than spacy_segment.BandedEncoder.v1"
-            raise ValueError(Errors.SEG200.format(name="pretrained", expected=expected, value=pretrained))
+            raise wrong_encoder(encoder, "spacy_segment.BandedEncoder.v1")
         load_weights(model, pretrained_path(pretrained).read_bytes())
     return model
 

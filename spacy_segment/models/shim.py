@@ -25,8 +25,6 @@ from .torch.low_rank import changed_weights
 DTYPES = ("auto", "float32", "bfloat16", "int8")
 # Adapters whose copies of the module are kept, for texts of several kinds in turn.
 KEPT_ADAPTERS = 4
-# Layers, heads and units that an architecture sees to the side.
-LARGEST = 10_000
 
 
 class TorchShim(PyTorchShim):
@@ -229,32 +227,6 @@ class VocabularyShim(TorchShim):
 
     def check_meta(self, meta: dict[str, Any], n_tensors: int) -> None:
         check_vocabulary(Tokenizer.from_str(meta["tokenizer"]), meta["n_known"])
-
-
-def check_sizes(least: int = 1, **sizes: int) -> None:
-    """Sizes of an architecture may come from a file: of a million layers each alone would be small.
-
-    RAISES (ValueError): SEG200 for the first that is not a whole number from `least` to LARGEST.
-    """
-    for name, value in sizes.items():
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST:
-            raise ValueError(
-                Errors.SEG200.format(name=name, expected=f"a number from {least} to {LARGEST}", value=value)
-            )
-
-
-def check_widths(*, n_heads: int, conv_width: int, **width: int) -> None:
-    """Sizes of layers that attend and convolve have to fit each other. width (int): By its name.
-
-    RAISES (ValueError): SEG200.
-    """
-    for name, value in width.items():
-        if value <= 0 or value % n_heads:
-            raise ValueError(
-                Errors.SEG200.format(name=name, expected=f"a multiple of n_heads ({n_heads})", value=value)
-            )
-    if conv_width % 2 == 0:
-        raise ValueError(Errors.SEG200.format(name="conv_width", expected="an odd number", value=conv_width))
 
 
 def check_vocabulary(tokenizer: Tokenizer, n_pieces: int) -> None:

@@ -9,7 +9,7 @@ from thinc.api import Model
 
 from ..topics import Units, find_units, topic_places
 from ..types import EncoderModel, Floats1d, Floats2d, TopicLogits, TopicModel
-from .shim import check_sizes
+from .sizes import check_sizes
 from .units import blocks, owners, unit_means
 
 # Log-odds of a place at which no topic starts: far below any threshold, but finite.

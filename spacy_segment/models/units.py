@@ -13,7 +13,8 @@ from ..align import text_length, text_of, token_offsets
 from ..errors import Errors
 from ..topics import Units
 from ..types import EncoderModel, Floats2d, Ints1d, Ints2d, PieceStates
-from .shim import TorchShim, check_sizes
+from .shim import TorchShim
+from .sizes import check_sizes
 from .torch.units import run_means
 
 # Values of the surface features of a unit; 0 always means "not told". What stands before it: nothing or a space, a

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Errors
+from ..types import EncoderModel
 from . import serialize
 from .shim import TorchShim
 
@@ -18,6 +19,13 @@ def pretrained_path(name: str) -> Path:
     return paths[name]
 
 
+def wrong_encoder(encoder: EncoderModel, wanted: str) -> ValueError:
+    """RETURNS (ValueError): SEG301, to be raised where weights of the package are for another encoder."""
+    return ValueError(
+        Errors.SEG301.format(problems=f"They belong to {wanted}, not to '{encoder.name}': set pretrained to null.")
+    )
+
+
 def restore_part(shim: TorchShim, tensors: dict[str, Any], meta: dict[str, Any], name: str) -> None:
     """Take over a part of the weights of the package.
 
@@ -26,7 +34,7 @@ def restore_part(shim: TorchShim, tensors: dict[str, Any], meta: dict[str, Any],
     try:
         shim.restore(*serialize.part(tensors, meta, name))
     except ValueError as error:
-        if "[SEG300]" not in str(error):
+        if not str(error).startswith("[SEG300]"):
             raise
         problem = f"The pretrained '{name}' is one of another kind: set pretrained to null."
         raise ValueError(Errors.SEG301.format(problems=problem)) from error

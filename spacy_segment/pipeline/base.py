@@ -81,6 +81,15 @@ class Segmenter(TrainablePipe):
             super().from_bytes(bytes_data, exclude=exclude)
         return self
 
+    def _set_vocabulary(self, *vocabulary: Any) -> None:
+        """Give a vocabulary to the encoder, unless it has one. RAISES (ValueError): SEG200 if it brings its own pieces."""
+        encoder = self.model.layers[0]
+        if "set_vocabulary" not in encoder.attrs:
+            expected = f"null for '{encoder.name}', which brings its own pieces"
+            raise ValueError(Errors.SEG200.format(name="vocabulary", expected=expected, value=type(vocabulary[0])))
+        if not encoder.shims[0].is_built:
+            encoder.attrs["set_vocabulary"](encoder, *vocabulary)
+
     @contextmanager
     def _loading(self, exclude: Iterable[str]) -> Iterator[None]:
         """Whatever is wrong with a file has a coded error; settings given before the load win over those in it."""

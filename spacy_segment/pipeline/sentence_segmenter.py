@@ -267,15 +267,6 @@ class SentenceSegmenter(Segmenter):
         self.model.initialize(X=[example.reference for example in islice(get_examples(), SAMPLE)])
         settle_sources(self)
 
-    def _set_vocabulary(self, vocabulary: Any) -> None:
-        """Give a vocabulary to the small encoder, unless it has one."""
-        encoder = next((node for node in self.model.walk() if "set_vocabulary" in node.attrs), None)
-        if encoder is None:
-            expected = "null for an encoder other than spacy_segment.BandedEncoder.v1"
-            raise ValueError(Errors.SEG200.format(name="vocabulary", expected=expected, value=vocabulary))
-        if not encoder.shims[0].is_built:
-            encoder.attrs["set_vocabulary"](encoder, vocabulary)
-
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """RETURNS (bytes): Settings, model and adapters. RAISES (ValueError): SEG311."""
         data = srsly.msgpack_loads(super().to_bytes(exclude=exclude))

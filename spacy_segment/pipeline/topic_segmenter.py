@@ -250,12 +250,12 @@ class TopicSegmenter(Segmenter):
 
         labels (list of str or None): Labels of topics; None takes those of the examples.
         vocabulary (tuple or None): Vocabulary (and vectors) of a static encoder that has none yet.
+        RAISES (ValueError): SEG200 for a vocabulary beside an encoder that brings its own pieces.
         """
         validate_get_examples(get_examples, "TopicSegmenter.initialize")
         sample = list(islice(get_examples(), SAMPLE))
-        encoder = self.model.layers[0]
-        if vocabulary is not None and not encoder.shims[0].is_built:
-            encoder.attrs["set_vocabulary"](encoder, *vocabulary)
+        if vocabulary is not None:
+            self._set_vocabulary(*vocabulary)
         for layer in self.model.layers:
             layer.initialize(X=[example.reference for example in sample])
         set_labels = self.model.attrs.get("set_labels")

@@ -10,7 +10,7 @@ from spacy.training import Example
 from ..align import has_sents, reference_doc, sent_start_offsets
 from ..errors import Errors
 from ..loss import MARKS
-from ..scorers import CONDITION
+from ..scorers import CONDITION, LANGUAGE
 from ..types import Ints1d
 from . import corruption, restyling
 from .abbreviations import abbreviate
@@ -37,9 +37,6 @@ CORRUPTIONS: dict[str, Callable[[str, Ints1d, np.random.Generator], Corrupted]] 
     "noise": corruption.lose_characters,
     "short": corruption.shorten,
 }
-
-# Key in `Doc.user_data` of a reference: the language of its text.
-LANGUAGE = ("spacy_segment", "lang")
 
 
 def make_example(nlp: Language, changed: Corrupted, data: dict | None = None) -> Example:
@@ -68,7 +65,7 @@ def corruption_mix(weights: dict[str, float], seed: int = 0, abbreviated: float 
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
         reference = example.reference
         starts = gold_starts(reference)
-        lang = reference.user_data.get(LANGUAGE, nlp.lang)
+        lang = reference.user_data.get(LANGUAGE) or nlp.lang
         changed = corrupt(reference.text, starts, rng, lang)
         if changed.text.strip():
             yield make_example(nlp, changed, reference.user_data)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 # "# Title", with or without marks behind it; may stand right after other text, but not in a fenced block.
 MARKED = re.compile(r" {0,3}(#{1,6})(?:[ \t](.*))?")
 CLOSING = re.compile(r"(?:^|[ \t])#+$")
-FENCE = re.compile(r" {0,3}```")
+FENCE = re.compile(r" {0,3}`{3,}[^`]*")
 # What stands before a page of Markdown: names and values, which are no text.
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?:[\w-]+:.*\n(?:[ \t].*\n|- .*\n|\n)*)+---[ \t]*(?:\n|\Z)")
 # Links and emphasis in a title; numbers and marks around what a label is made of.
@@ -49,7 +49,7 @@ def _blocks(text: str) -> Iterator[str]:
             yield line
         elif line.strip() or is_fenced:
             block.append(line)
-        is_fenced ^= FENCE.match(line) is not None
+        is_fenced ^= FENCE.fullmatch(line) is not None
     if block:  # a fence that was never closed
         yield "\n".join(block).strip()
 
@@ -61,7 +61,7 @@ def _heading(block: str) -> tuple[int, str, str]:
         return len(marked[1]), CLOSING.sub("", (marked[2] or "").strip()), ""
     first, _, rest = block.partition("\n")
     underline, _, below = rest.partition("\n")
-    if re.fullmatch(r"=+\s*|-{2,}\s*", underline):
+    if re.fullmatch(r"=+\s*|-{2,}\s*", underline) and not FENCE.fullmatch(first):
         return (1 if underline[0] == "=" else 2), first, below.strip()
     alone = not rest and len(first) <= 80 and first[-1] not in ".:;,!?"
     if alone and (re.match(r"(\d+(\.\d+)*\.?|[IVXLC]+\.)\s+\S", first) or (first.isupper() and len(first) > 3)):

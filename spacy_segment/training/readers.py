@@ -9,9 +9,9 @@ import numpy as np
 from spacy.language import Language
 from spacy.training import Example
 
-from ..errors import Errors
-from ..scorers import CORPUS
-from .augmenters import LANGUAGE, Augmenter, check_probability, make_example
+from ..errors import Errors, check_least
+from ..scorers import CORPUS, LANGUAGE
+from .augmenters import Augmenter, check_probability, make_example
 from .corruption import Corrupted, clean
 from .formats import Record, find_files, read_records
 
@@ -33,9 +33,7 @@ def SentenceCorpus(
     limit_chars (int): So many characters of every file and no more, 0 for all.
     RAISES (ValueError): SEG200 for a negative number; SEG110, SEG111 when it is read.
     """
-    for name, value in (("max_chars", max_chars), ("limit_chars", limit_chars)):
-        if value < 0:
-            raise ValueError(Errors.SEG200.format(name=name, expected="at least 0", value=value))
+    check_least(0, max_chars=max_chars, limit_chars=limit_chars)
 
     def read(nlp: Language) -> Iterator[Example]:
         for file in find_files(path):
@@ -67,8 +65,7 @@ def MixedCorpus(
     check_probability("join", join)
     if min(lengths, default=0) < 1:
         raise ValueError(Errors.SEG200.format(name="lengths", expected="numbers of at least 1", value=lengths))
-    if min((weights or {}).values(), default=0.0) < 0:
-        raise ValueError(Errors.SEG200.format(name="weights", expected="at least 0", value=weights))
+    check_least(0, weights=min((weights or {}).values(), default=0.0))
 
     def read(nlp: Language) -> Iterator[Example]:
         shelves = load_shelves(path, exponent, weights)

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import Errors
 from . import cnxml
+from .formats import check_text
 from .headings import read_sections
 
 BLANK = "\n\n"
@@ -73,8 +74,6 @@ def read_topics(path: Path) -> Iterator[TopicRecord]:
         except StopIteration:
             return
         except (KeyError, ValueError, TypeError, IndexError, AttributeError, SyntaxError, RecursionError) as error:
-            if str(error).startswith("[SEG"):
-                raise
             raise bad_record(path, number, f"no key {error}" if isinstance(error, KeyError) else error) from error
         yield record
 
@@ -259,9 +258,7 @@ def _check_sections(record: TopicRecord) -> None:
     """RAISES (ValueError, TypeError): If sections are not what `Section` says, those of level 1 do not tile the text, or a part leaves
     its topic.
     """
-    if not isinstance(record.text, str):
-        raise TypeError(f"the text is no string, but of type {type(record.text).__name__}")
-    record.text.encode()  # half a surrogate pair is no text
+    check_text(record.text)
     place, end = 0, 0
     for section in record.sections:
         for name, kind in Section.__annotations__.items():

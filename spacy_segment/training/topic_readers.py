@@ -15,7 +15,7 @@ from spacy.vocab import Vocab
 
 from ..align import reference_doc
 from ..errors import Errors
-from ..scorers import CORPUS, LANG
+from ..scorers import CORPUS, LANGUAGE
 from ..topics import NO_LABEL, TOPICS
 from .corruption import CONDITIONS
 from .formats import find_files, take
@@ -129,7 +129,7 @@ def make_topic_example(
 
     reference = reference_doc(tokenize, record.text, starts)
     reference.spans[spans_key] = _group(reference, sections, spans_key)
-    reference.user_data.update({CORPUS: corpus, LANG: record.lang})
+    reference.user_data.update({CORPUS: corpus, LANGUAGE: record.lang})
     return Example(tokenize(record.text), reference)
 
 
