@@ -109,9 +109,13 @@ def test_output_that_cannot_be_written(model, tmp_path):
     assert (tmp_path / "a.txt").read_text() == "It rained."
 
 
-def test_issue_a_folder_as_the_output_was_refused_after_the_work(tmp_path):
-    with pytest.raises(IsADirectoryError), atomic_file(tmp_path):
-        pytest.fail("The work has begun.")
+@pytest.mark.parametrize("output_format", ["text", "html", "spacy"])
+def test_issue_a_folder_as_the_output_was_refused_after_the_work(model, tmp_path, output_format):
+    (tmp_path / "broken.txt").write_bytes(b"\xff")  # the work would stop at this
+    (tmp_path / "folder").mkdir()
+    result = invoke(model, tmp_path / "broken.txt", "-f", output_format, "-o", tmp_path / "folder")
+    assert (result.exit_code, "SEG139" in result.stderr) == (1, True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.txt", "folder"]
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")

@@ -133,6 +133,7 @@ class DocBinFiles:
     def __init__(self, path: Path, open_file: Callable[[Path], BinaryIO]) -> None:
         self.path = path
         self.open_file = open_file
+        self.file = open_file(path)  # now: what cannot be written is known before the work
         self.n_files = 0
         self._begin()
 
@@ -149,9 +150,9 @@ class DocBinFiles:
         """Write what has gathered; an empty file if there was nothing at all."""
         if len(self.docs) or not self.n_files:
             self.n_files += 1
-            suffix = "" if self.n_files == 1 else f"-{self.n_files}"
-            path = self.path.with_name(f"{self.path.stem}{suffix}{self.path.suffix}")
-            self.open_file(path).write(self.docs.to_bytes())
+            if self.n_files > 1:
+                self.file = self.open_file(self.path.with_name(f"{self.path.stem}-{self.n_files}{self.path.suffix}"))
+            self.file.write(self.docs.to_bytes())
             self._begin()
 
     def _begin(self) -> None:
