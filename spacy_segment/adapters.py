@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ class Adapter:
     Hu et al. (2022), LoRA, equation 3.
     """
 
-    weights: dict[str, np.ndarray]
+    weights: dict[str, np.ndarray] = field(repr=False)
     scale: float
     threshold: float | None
     base: str

@@ -1,5 +1,6 @@
 """Writing files so that a half-written one is never seen."""
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -19,7 +20,9 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
     RAISES (OSError): As `open` and `os.replace` do; nothing is left behind then.
     """
     path = Path(os.path.realpath(path))
-    if path.exists() and not path.is_file() and not path.is_dir():
+    if path.is_dir():  # said before the work, not by `os.replace` after it
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
         with open(path, "wb") as file:
             yield file
         return

@@ -17,7 +17,7 @@ from spacy.cli.train import train
 from typer.testing import CliRunner
 
 from spacy_segment.adapters import Adapter
-from spacy_segment.cli import adapt as adapt_command  # noqa: F401 (registers its command)
+from spacy_segment.cli import adapt as adapt_command
 from spacy_segment.cli import adapt_benchmark  # noqa: F401
 from spacy_segment.length_prior import LengthPrior
 from spacy_segment.metrics import PRF
@@ -310,6 +310,11 @@ def test_segment_adapt_writes_a_pipeline(model, examples, tmp_path):
     file = tmp_path / "out" / SEGMENTER / "adapters" / "orders.safetensors"
     assert file.stat().st_size < 2 * 10**6
     assert Adapter.from_bytes(file.read_bytes()).threshold == nlp.get_pipe(SEGMENTER).adapters["orders"].threshold
+
+
+def test_the_report_says_in_words_that_there_is_no_threshold(adapted, capsys):
+    adapt_command.report(replace(adapted[1], threshold=None), Path("out"), "orders")
+    assert "no threshold of its own" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_pipeline_without_a_sentence_segmenter(examples, tmp_path):

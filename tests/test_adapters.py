@@ -68,6 +68,12 @@ def test_off_is_exactly_the_base(nlp, trained):
         assert not np.allclose(found["verse"], found["legal"])
 
 
+def test_issue_an_adapter_printed_its_matrices(nlp):
+    shown = repr(nlp.get_pipe(SEGMENTER).adapters["legal"])
+    assert "threshold=0.3" in shown
+    assert "array" not in shown
+
+
 def test_docs_of_one_batch_may_differ(nlp):
     expected = by_name(nlp)
     nlp.get_pipe(SEGMENTER).set_adapter("legal")

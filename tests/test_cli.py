@@ -59,6 +59,18 @@ def test_segment_jsonl_offsets(run, tmp_path):
     assert [r["id"] for r in records] == ["0", "1", "2", "3"]
 
 
+def test_issue_an_empty_text_had_no_record(run, tmp_path):
+    lines = [json.dumps({"id": str(i), "text": text}) for i, text in enumerate(["", JOINED[0], " ", ""])]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    records = [json.loads(line) for line in run(tmp_path / "a.jsonl", "-f", "jsonl").stdout.splitlines()]
+    assert [(r["id"], len(r["sents"])) for r in records] == [("0", 0), ("1", len(TEXTS[0])), ("2", 0), ("3", 0)]
+    assert run(tmp_path / "a.jsonl", "-f", "text").stdout.splitlines() == TEXTS[0]
+    assert run(tmp_path / "a.jsonl", "-f", "conllu").stdout.count("# newdoc") == 1
+    assert run(tmp_path / "a.jsonl", "-f", "spacy", "-o", tmp_path / "a.spacy").exit_code == 0
+    docs = DocBin().from_disk(tmp_path / "a.spacy").get_docs(spacy.blank("xx").vocab)
+    assert [doc.text for doc in docs] == ["", JOINED[0], " ", ""]
+
+
 def test_segment_docbin(run, tmp_path):
     (tmp_path / "a.txt").write_text(JOINED[0])
     assert run(tmp_path / "a.txt", "--format", "spacy", "--output", tmp_path / "a.spacy").exit_code == 0

@@ -62,6 +62,14 @@ def test_patterns_that_find_nothing(model, pattern):
     assert "SEG131" in result.stderr
 
 
+def test_a_folder_without_files_and_a_record_without_a_text(model, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / ".hidden").write_text("It rained.")
+    assert "folders that hold files" in " ".join(invoke(model, tmp_path / "folder").stderr.split())
+    (tmp_path / "a.jsonl").write_text('{"txt": "It rained."}')
+    assert 'under the key "text", got none' in " ".join(invoke(model, tmp_path / "a.jsonl").stderr.split())
+
+
 @pytest.mark.parametrize("content", ["", " \n\n ", "\ufeff", "\x00\x00", "x" * 30_000, "\r\r\n\u2028\x85"])
 def test_odd_texts_are_no_error(model, tmp_path, content):
     (tmp_path / "a.txt").write_bytes(content.encode())
@@ -99,6 +107,15 @@ def test_output_that_cannot_be_written(model, tmp_path):
         assert result.exit_code == 1
         assert "SEG139" in result.stderr
     assert (tmp_path / "a.txt").read_text() == "It rained."
+
+
+@pytest.mark.parametrize("output_format", ["text", "html", "spacy"])
+def test_issue_a_folder_as_the_output_was_refused_after_the_work(model, tmp_path, output_format):
+    (tmp_path / "broken.txt").write_bytes(b"\xff")  # the work would stop at this
+    (tmp_path / "folder").mkdir()
+    result = invoke(model, tmp_path / "broken.txt", "-f", output_format, "-o", tmp_path / "folder")
+    assert (result.exit_code, "SEG139" in result.stderr) == (1, True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["broken.txt", "folder"]
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")

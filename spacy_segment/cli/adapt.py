@@ -72,7 +72,8 @@ def adapt_cli(
 def report(adaptation: Adaptation, output: Path, name: str | None) -> None:
     """Say what came of it."""
     a = adaptation
-    msg.info(f"{a.n_sentences} sentences, {a.n_steps} steps, {a.seconds:.0f} s, threshold {a.threshold}")
+    threshold = "no threshold of its own" if a.threshold is None else f"threshold {a.threshold}"
+    msg.info(f"{a.n_sentences} sentences, {a.n_steps} steps, {a.seconds:.0f} s, {threshold}")
     msg.info(f"Boundary F1 on held-out parts of the examples: {a.before:.3f} before, {a.after:.3f} after")
     if a.lengths is not None:
         msg.info(

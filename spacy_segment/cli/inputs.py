@@ -104,7 +104,8 @@ def _json_sources(name: str, file: BinaryIO) -> Iterator[Source]:
             text = record["text"]
             check_text(text)
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            reason = f"expected a JSON object with a text, got {type(error).__name__}: {error}"
+            got = "none" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
+            reason = f'expected a JSON object with a text under the key "text", got {got}'
             raise ValueError(Errors.SEG132.format(path=name, line=number, reason=reason)) from error
         yield Source(str(record.get("id", f"{name}:{number}")), [text])
 

@@ -73,7 +73,8 @@ def write_conllu(file: BinaryIO, name: str, offset: int, doc: Doc, key: str) -> 
             misc = "SpaceAfter=No" if glued else "_"
             lines.append("\t".join([str(i), token.text, *["_"] * 7, misc]))
         lines.append("")
-    file.write(("\n".join(lines) + "\n").encode("utf-8", "surrogatepass"))
+    if lines and not lines[-1]:  # a comment without a sentence is no CoNLL-U
+        file.write(("\n".join(lines) + "\n").encode("utf-8", "surrogatepass"))
 
 
 WRITERS: dict[str, Writer] = {"text": write_text, "jsonl": write_jsonl, "conllu": write_conllu}
@@ -132,6 +133,7 @@ class DocBinFiles:
     def __init__(self, path: Path, open_file: Callable[[Path], BinaryIO]) -> None:
         self.path = path
         self.open_file = open_file
+        self.file = open_file(path)  # now: what cannot be written is known before the work
         self.n_files = 0
         self._begin()
 
@@ -146,11 +148,11 @@ class DocBinFiles:
 
     def close(self) -> None:
         """Write what has gathered; an empty file if there was nothing at all."""
-        if self.n_tokens or not self.n_files:
+        if len(self.docs) or not self.n_files:
             self.n_files += 1
-            suffix = "" if self.n_files == 1 else f"-{self.n_files}"
-            path = self.path.with_name(f"{self.path.stem}{suffix}{self.path.suffix}")
-            self.open_file(path).write(self.docs.to_bytes())
+            if self.n_files > 1:
+                self.file = self.open_file(self.path.with_name(f"{self.path.stem}-{self.n_files}{self.path.suffix}"))
+            self.file.write(self.docs.to_bytes())
             self._begin()
 
     def _begin(self) -> None:

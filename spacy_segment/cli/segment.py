@@ -109,7 +109,7 @@ def segment_source(nlp: Language, source: Source) -> Iterator[tuple[int, Doc]]:
             yield offset, done
             offset += len(done.text)
             buffer = buffer[len(done.text) :]
-    if buffer:
+    if buffer or not offset:  # an empty text is a text: one record for each
         yield offset, nlp(buffer)
 
 
