@@ -169,8 +169,6 @@ PLANTED = {
     "one shim more": edit_model(lambda content: content["shims"][1].append(b"")),
     "a reference to nowhere": edit_model(lambda content: content["nodes"][0].update(refs={"x": 99})),
     "another width": edit_model(lambda content: content["nodes"][1]["dims"].update(nO=LARGE)),
-    "a string for a function": edit_model(lambda c: c["attrs"][1].update(project=srsly.msgpack_dumps("x"))),
-    "a window of nothing": edit_model(lambda c: c["attrs"][1].update(window=srsly.msgpack_dumps(0))),
     "head of another shape": edit_model(lambda c: c["params"][HEAD].update(W=np.zeros((3, 5), "f"))),
     "head without a number": edit_model(lambda c: c["params"][HEAD].update(W=np.full((12, 32), np.nan, "f"))),
     "head of words": edit_model(lambda c: c["params"][HEAD].update(W="words")),
@@ -234,6 +232,14 @@ def test_planted_pipeline_has_a_coded_error(case, pipeline, nothing_happens):
     with pytest.raises(ValueError, match=r"\[SEG[23]\d\d\]"):
         spacy.load(pipeline)
     assert before is None or snapshot(pipeline) == before
+
+
+@pytest.mark.parametrize("planted", [{"project": "x"}, {"window": 0}])
+def test_options_are_those_of_the_config_whatever_the_model_file_says(planted, pipeline, nothing_happens):
+    text = "It rained. We went home."
+    expected = spacy.load(pipeline)(text).to_json()
+    edit_model(lambda c: c["attrs"][1].update({k: srsly.msgpack_dumps(v) for k, v in planted.items()}))(pipeline)
+    assert spacy.load(pipeline)(text).to_json() == expected
 
 
 def test_the_pipeline_loads_when_nothing_is_planted(pipeline, nothing_happens):

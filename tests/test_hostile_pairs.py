@@ -74,9 +74,6 @@ CASES = {
     "vectors of another width": encoder(lambda t, meta: t.update({"embed.weight": torch.zeros(300, 5)})),
     "a piece beyond the table": encoder(set_piece),
     "a vocabulary of 10^12 pieces": encoder(lambda t, meta: {**meta, "n_known": LARGE}),
-    "units of words": attribute(max_tokens="many"),
-    "units of nothing": attribute(max_tokens=0),
-    "units of less": attribute(max_tokens=-3),
 }
 
 
@@ -89,6 +86,16 @@ def test_planted_pair_model_has_a_coded_error(case, name, plant, nothing_happens
     with pytest.raises(ValueError, match=r"\[SEG[23]\d\d\]"):
         spacy.load(path)
     assert snapshot(path) == before
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("planted", ["many", 0, -3])
+def test_options_are_those_of_the_config_whatever_the_model_file_says(planted, name, plant, nothing_happens):
+    path = plant(name)
+    text = "One. Two. Three."
+    expected = spacy.load(path)(text).spans["topics"].attrs["scores"]
+    attribute(max_tokens=planted)(path)
+    np.testing.assert_array_equal(spacy.load(path)(text).spans["topics"].attrs["scores"], expected)
 
 
 @pytest.mark.parametrize("labels", [[1, 2, 3], "abc", [["a"], ["b"]], {"a": 1}])
