@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 from itertools import islice
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -125,6 +126,12 @@ def test_a_process_that_was_killed_is_an_error_with_a_code(nlp, folder, monkeypa
             process.join()
         with pytest.raises(OSError, match="SEG435"):
             list(islice(batches, 100))
+
+
+def test_a_process_ends_when_the_one_that_asked_for_batches_was_killed(nlp, folder, monkeypatch):
+    monkeypatch.setattr(packed, "PATIENCE", 0.05)
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: SimpleNamespace(is_alive=lambda: False))
+    packed._produce(recipe_of(nlp, folder), 0, multiprocessing.get_context("spawn").Queue(2))  # has to come back
 
 
 def test_training_on_packed_batches_lowers_the_loss(nlp, folder):

@@ -4,7 +4,7 @@ import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from queue import Empty
+from queue import Empty, Full
 from typing import Any
 
 import numpy as np
@@ -145,6 +145,20 @@ def made_by_processes(recipe: Recipe, n_processes: int, *, first_seed: int = 0) 
 def _produce(recipe: Recipe, seed: int, queue: Any) -> None:
     try:
         for batch in packed_batches(recipe, seed):
-            queue.put(batch)
+            if not _hand_over(batch, queue):
+                return
     except (ValueError, OSError) as error:
-        queue.put(error)
+        _hand_over(error, queue)
+
+
+def _hand_over(made: PackedBatch | Exception, queue: Any) -> bool:
+    """RETURNS (bool): False if whoever asked for batches was killed: nobody would ever take this one."""
+    while True:
+        try:
+            queue.put(made, timeout=PATIENCE)
+            return True
+        except Full:
+            parent = multiprocessing.parent_process()
+            if parent is not None and not parent.is_alive():
+                queue.cancel_join_thread()
+                return False
