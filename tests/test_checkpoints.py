@@ -146,8 +146,9 @@ def test_split_layers_are_those_of_the_reference(checkpoint):
 def test_boundaries_of_long_texts_are_those_of_the_reference(checkpoint, n_layers, n_labels, stride):
     # The vocabulary differs a little from run to run. At 64 wide the fitted head then leaves some pieces next to the
     # threshold, and agreement was .9978 to .9999; at 128 it tells marks from other pieces, as trained heads do.
-    path = checkpoint(n_layers=n_layers, n_labels=n_labels, hidden_width=128, fit_to=PROSE)
-    text = long_text(1500, " ".join(TEXTS.values()))
+    every_kind = " ".join(TEXTS.values())
+    path = checkpoint(n_layers=n_layers, n_labels=n_labels, hidden_width=128, fit_to=every_kind)
+    text = long_text(1500, every_kind)
     found, expected = char_probs(make_pipeline(path), text), reference_of(path).predict_proba(text, stride=stride)
     assert np.quantile(np.abs(found - expected), 0.99) < 0.1  # single places come to .2, not near the threshold
     assert ((found > 0.25) == (expected > 0.25)).mean() >= 0.999
