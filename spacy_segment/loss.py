@@ -1,6 +1,7 @@
 """Training targets and losses of the sentence model (numpy; gradients by hand)."""
 
 import numpy as np
+from spacy.tokens import Doc
 from spacy.training import Example
 
 from .align import has_sents, same_place, sent_start_offsets
@@ -50,11 +51,15 @@ def gold_boundaries(example: Example, pieces: PieceStates) -> Floats1d:
     RAISES (ValueError): SEG400, SEG402.
     """
     reference = example.reference
+    starts = gold_starts(reference)
+    return piece_boundaries(same_place(reference.text, example.predicted.text, starts), pieces.ends)
+
+
+def gold_starts(reference: Doc) -> Ints1d:
+    """RETURNS (Ints1d): Character offsets of gold sentence starts. RAISES (ValueError): SEG402 if there are none."""
     if not has_sents(reference):
         raise ValueError(Errors.SEG402)
-    return piece_boundaries(
-        same_place(reference.text, example.predicted.text, sent_start_offsets(reference)), pieces.ends
-    )
+    return sent_start_offsets(reference)
 
 
 def piece_boundaries(starts: Ints1d, ends: Ints1d) -> Floats1d:

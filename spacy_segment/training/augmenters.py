@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 from spacy.language import Language
-from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..align import has_sents, reference_doc, sent_start_offsets
+from ..align import reference_doc
 from ..errors import Errors
-from ..loss import MARKS
+from ..loss import MARKS, gold_starts
 from ..scorers import CONDITION, LANGUAGE
 from ..types import Ints1d
 from . import corruption, restyling
@@ -116,13 +115,6 @@ def conditions(names: list[str] | None = None) -> Augmenter:
             yield make_example(nlp, Corrupted(changed.text, changed.starts), data)
 
     return augment
-
-
-def gold_starts(reference: Doc) -> Ints1d:
-    """RETURNS (Ints1d): Character offsets of gold sentence starts. RAISES (ValueError): SEG402 if there are none."""
-    if not has_sents(reference):
-        raise ValueError(Errors.SEG402)
-    return sent_start_offsets(reference)
 
 
 def speech_like(level: float = 1.0, seed: int = 0) -> Augmenter:

@@ -165,6 +165,10 @@ class LimitedLookahead(nn.Module):
         return replace(shape, first=0, last=min(shape.length, shape.last + reach))
 
     def layer(self, layer: nn.Module, x: Tensor, shapes: list[Shape], lookahead: int | None) -> Tensor:
+        """One layer over the windows of all shapes: all of a window is seen, only what counts of it asks.
+
+        Shape: x (n, hidden_width), windows behind each other -> (n_counting, hidden_width)
+        """
         attention = layer.attention.self
         windows = _split(x, shapes, lambda shape: shape.length)
         asking = torch.cat([_counting(rows, shape) for rows, shape in zip(windows, shapes, strict=True)])
