@@ -73,6 +73,7 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG434 = "segment-train feeds packed pieces to spacy_segment.BandedEncoder.v1, not to '{kind}'. Train it with: python -m spacy train."
     SEG435 = "A process that makes batches ended by itself, for want of memory perhaps. Try fewer: --workers."
     SEG436 = "The pipeline has no sentence segmenter '{name}' that could be adapted. It has: {names}."
+    SEG437 = "The teacher cuts texts into other pieces than the model that learns from it, or predicts other marks. Give both the same vocabulary: initialise the model from the teacher's config, or train the teacher anew."
 
 
 def check_least(least: int, **values: Any) -> None:

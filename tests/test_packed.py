@@ -2,7 +2,6 @@
 
 import json
 import multiprocessing
-from itertools import islice
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,7 +20,8 @@ from spacy_segment.training.calibration import SCALES, SHIFTS, calibrate
 from spacy_segment.training.corruption import CONDITIONS
 from spacy_segment.training.optimizer import read_checkpoint, write_checkpoint
 from spacy_segment.training.packed import NOT_TOLD, Recipe, made_by_processes, pack, packed_batches
-from spacy_segment.training.packed_loop import PackedSettings, packed_loss, train_packed
+from spacy_segment.training.packed_loop import PackedSettings, Torn, train_packed
+from spacy_segment.training.packed_losses import PackedTensors, gold_loss
 
 
 @pytest.fixture
@@ -55,6 +55,7 @@ def config_of(folder, **augmenter):
                 "weights": {},
                 "lengths": [40, 80],
                 "join": 0.1,
+                "shuffle": 0.3,
                 "augmenter": {
                     "@augmenters": "spacy_segment.corruption_mix.v1",
                     "weights": {"clean": 1.0, "corrupted": 1.0},
@@ -88,8 +89,10 @@ def test_a_packed_batch_has_the_loss_of_its_examples(nlp, folder):
     pieces = [tokenize(shim.tokenizer, one.text, n_known=recipe.n_known, see_newlines=True) for one in changed]
     batch = pack(list(zip(pieces, changed, strict=True)), recipe)
     assert (batch.marks != NOT_TOLD).any()
-    found = packed_loss(shim, output, batch, 0.4)
-    assert float(found.detach()) == pytest.approx(expected, rel=1e-4)
+    tensors = PackedTensors.of(batch, shim)
+    student = Torn(shim, output)
+    logits = student.logits(student.states(tensors.features, tensors.segments))
+    assert float(gold_loss(logits, tensors, 0.4).detach()) == pytest.approx(expected, rel=1e-4)
 
 
 def _starts(example):
@@ -109,23 +112,23 @@ def test_a_stream_depends_on_its_seed_alone(nlp, folder):
 
 def test_processes_make_batches_and_tell_what_went_wrong(nlp, folder, tmp_path):
     recipe = recipe_of(nlp, folder)
-    with made_by_processes(recipe, 2) as batches:
-        first = [next(batches) for _ in range(6)]
+    with made_by_processes(recipe, 2) as producers:
+        first = [producers.take() for _ in range(6)]
     assert len({batch.features.tobytes() for batch in first}) > 1
     for path in (folder / "ours").glob("*.train.jsonl"):
         path.unlink()
-    with made_by_processes(recipe, 1) as batches, pytest.raises(ValueError, match="SEG110"):
-        next(batches)
+    with made_by_processes(recipe, 1) as producers, pytest.raises(ValueError, match="SEG110"):
+        producers.take()
 
 
 def test_a_process_that_was_killed_is_an_error_with_a_code(nlp, folder, monkeypatch):
     monkeypatch.setattr(packed, "PATIENCE", 0.2)
-    with made_by_processes(recipe_of(nlp, folder), 1) as batches:
+    with made_by_processes(recipe_of(nlp, folder), 1) as producers:
         for process in multiprocessing.active_children():
             process.kill()
             process.join()
         with pytest.raises(OSError, match="SEG435"):
-            list(islice(batches, 100))
+            [producers.take() for _ in range(100)]
 
 
 def test_a_process_ends_when_the_one_that_asked_for_batches_was_killed(nlp, folder, monkeypatch):

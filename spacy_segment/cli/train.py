@@ -14,10 +14,11 @@ from thinc.api import fix_random_seed
 
 from ..errors import Errors
 from ..files import check_folder
+from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..training.calibration import calibrate
 from ..training.packed_loop import PackedSettings, train_packed
 from .calibrate import report
-from .pipelines import write_pipeline
+from .pipelines import find_pipe, load_pipeline, write_pipeline
 from .reporting import reported
 
 GIVEN = PackedSettings()
@@ -35,7 +36,14 @@ def train_cli(
     steps: int = typer.Option(GIVEN.steps, help="Batches"),
     size: int = typer.Option(GIVEN.size, help="Pieces of a batch"),
     learn_rate: float = typer.Option(GIVEN.learn_rate, help="Step size at its highest"),
-    dropout: float = typer.Option(GIVEN.dropout, help="Share of the states left out, but not in the last fifth"),
+    dropout: float = typer.Option(GIVEN.dropout, help="Share of the states left out"),
+    hidden: float = typer.Option(GIVEN.hidden, help="Share of the pieces hidden"),
+    bpe_dropout: float = typer.Option(
+        GIVEN.bpe_dropout, help="Share of the merges of pieces left out, in half of the texts"
+    ),
+    guess_weight: float = typer.Option(GIVEN.guess_weight, help="What guessing the hidden pieces counts at first"),
+    teacher: str | None = typer.Option(None, help="Trained pipeline with the same vocabulary, to learn from as well"),
+    teacher_weight: float = typer.Option(GIVEN.teacher_weight, help="What a teacher counts; the gold counts the rest"),
 ) -> None:
     """Train as a config says, faster than `spacy train` on a GPU; then calibrate on its dev corpus. Settings of the config can be
     given as for `spacy train`: --paths.train ... --paths.dev ... A killed run goes on when the same command is given again.
@@ -47,12 +55,22 @@ def train_cli(
             seed = config["training"]["seed"]
             _ = config["corpora"]["dev"]  # asked for once all is trained
         settings = PackedSettings(
-            steps=steps, size=size, learn_rate=learn_rate, dropout=dropout, n_processes=workers, seed=seed
+            steps=steps,
+            size=size,
+            learn_rate=learn_rate,
+            dropout=dropout,
+            hidden=hidden,
+            bpe_dropout=bpe_dropout,
+            guess_weight=guess_weight,
+            teacher_weight=teacher_weight,
+            n_processes=workers,
+            seed=seed,
         )
         settings.check()
         check_folder(output)
         setup_gpu(gpu_id)
         fix_random_seed(settings.seed)
+        teaching = find_pipe(load_pipeline(teacher, "xx", {}), SentenceSegmenter).model if teacher is not None else None
         with config_errors(config_path):
             nlp = init_nlp(raw, use_gpu=gpu_id)
         console = Console(stderr=True)
@@ -63,6 +81,7 @@ def train_cli(
                 nlp,
                 config,
                 settings,
+                teacher=teaching,
                 checkpoint=output / CHECKPOINT,
                 watch=lambda done, loss: bar.update(task, completed=done, loss=loss),
             )

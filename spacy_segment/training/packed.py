@@ -20,6 +20,8 @@ from .readers import load_shelves, mix
 
 # Of a place whose boundary, or whose mark, does not count.
 NOT_TOLD = -1
+# Share of the texts that are cut with dropout of merges.
+DROPPING = 0.5
 # Batches that wait; seconds until a look at whether the processes still live.
 WAITING = 48
 PATIENCE = 5.0
@@ -45,6 +47,9 @@ class Recipe:
 
     corpus, augmenter (dict): Those settings. tokenizer (str): JSON of the vocabulary; n_known (int): its size.
     size (int): Pieces of a batch, pads included. gap (int): Pads after each text.
+    bpe_dropout (float): In half of the texts, share of the merges of pieces that is left out: the same word in other pieces.
+
+    Provilkov et al. (2020), BPE-dropout.
     """
 
     corpus: dict[str, Any]
@@ -53,9 +58,12 @@ class Recipe:
     n_known: int
     size: int
     gap: int
+    bpe_dropout: float = 0.0
 
     @classmethod
-    def of(cls, config: dict[str, Any], meta: dict[str, Any], *, size: int, gap: int) -> "Recipe":
+    def of(
+        cls, config: dict[str, Any], meta: dict[str, Any], *, size: int, gap: int, bpe_dropout: float = 0.0
+    ) -> "Recipe":
         """From `[corpora.train]` of a config. RAISES (ValueError): SEG200 if it is no mixture with corruptions, SEG210."""
         corpus = dict(config["corpora"]["train"])
         augmenter = dict(corpus.pop("augmenter", None) or {})
@@ -64,23 +72,25 @@ class Recipe:
         if kinds != wanted:
             raise ValueError(Errors.SEG200.format(name="corpora.train", expected=" with ".join(wanted), value=kinds))
         draw_corruption(augmenter["weights"], augmenter["abbreviated"])
-        return cls(corpus, augmenter, meta["tokenizer"], meta["n_known"], size, gap)
+        return cls(corpus, augmenter, meta["tokenizer"], meta["n_known"], size, gap, bpe_dropout)
 
 
 def packed_batches(recipe: Recipe, seed: int) -> Iterator[PackedBatch]:
     """An endless stream. RAISES (ValueError): as `load_shelves`."""
-    tokenizer = Tokenizer.from_str(recipe.tokenizer)
+    tokenizer, dropping = (Tokenizer.from_str(recipe.tokenizer) for _ in range(2))
+    dropping.model.dropout = recipe.bpe_dropout or None
     corpus, rng = recipe.corpus, np.random.default_rng(seed)
     corrupt = draw_corruption(recipe.augmenter["weights"], recipe.augmenter["abbreviated"])
     shelves = load_shelves(corpus["path"], corpus["exponent"], corpus["weights"])
     languages = {shelf.name: shelf.lang for shelf in shelves}
     gathered: list[tuple[Pieces, Corrupted]] = []
     n = 0
-    for name, text, starts in mix(shelves, corpus["lengths"], corpus["join"], rng):
+    for name, text, starts in mix(shelves, corpus["lengths"], corpus["join"], rng, corpus["shuffle"]):
         changed = corrupt(text, np.asarray(starts), rng, languages[name])
         if not changed.text.strip():
             continue
-        pieces = tokenize(tokenizer, changed.text, n_known=recipe.n_known, see_newlines=True)
+        cutting = dropping if rng.random() < DROPPING else tokenizer
+        pieces = tokenize(cutting, changed.text, n_known=recipe.n_known, see_newlines=True)
         if len(pieces.starts) + recipe.gap > recipe.size:
             continue  # one sentence longer than a batch
         if n + len(pieces.starts) + recipe.gap > recipe.size:
@@ -109,11 +119,37 @@ def pack(texts: list[tuple[Pieces, Corrupted]], recipe: Recipe) -> PackedBatch:
     )
 
 
+class Producers:
+    """Processes that make batches, and where these wait to be taken."""
+
+    def __init__(self, processes: list[Any], queue: Any) -> None:
+        self.processes = processes
+        self.queue = queue
+
+    def take(self) -> PackedBatch:
+        """The next batch, once there is one. RAISES: as `made_by_processes`."""
+        while (made := self.take_ready(PATIENCE)) is None:
+            pass
+        return made
+
+    def take_ready(self, patience: float = 0.0) -> PackedBatch | None:
+        """The next batch if it is there within so many seconds. RAISES: as `made_by_processes`."""
+        try:
+            made = self.queue.get(timeout=patience) if patience else self.queue.get_nowait()
+        except Empty:
+            if any(process.exitcode for process in self.processes):
+                raise OSError(Errors.SEG435) from None
+            return None
+        if isinstance(made, Exception):
+            raise made
+        return made
+
+
 @contextmanager
-def made_by_processes(recipe: Recipe, n_processes: int, *, first_seed: int = 0) -> Iterator[Iterator[PackedBatch]]:
+def made_by_processes(recipe: Recipe, n_processes: int, *, first_seed: int = 0) -> Iterator[Producers]:
     """The same stream from so many processes, each with a seed of its own, from `first_seed` on.
 
-    RAISES (ValueError, OSError): What went wrong in one of them, when the next batch is asked for; OSError: SEG435 if one was killed.
+    RAISES (ValueError, OSError): What went wrong in one of them, when a batch is taken; OSError: SEG435 if one was killed.
     """
     context = multiprocessing.get_context("spawn")
     queue = context.Queue(WAITING)
@@ -122,21 +158,8 @@ def made_by_processes(recipe: Recipe, n_processes: int, *, first_seed: int = 0) 
     ]
     for process in processes:
         process.start()
-
-    def batches() -> Iterator[PackedBatch]:
-        while True:
-            try:
-                made = queue.get(timeout=PATIENCE)
-            except Empty:
-                if any(process.exitcode for process in processes):
-                    raise OSError(Errors.SEG435) from None
-                continue
-            if isinstance(made, Exception):
-                raise made
-            yield made
-
     try:
-        yield batches()
+        yield Producers(processes, queue)
     finally:
         for process in processes:
             process.kill()

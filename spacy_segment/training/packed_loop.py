@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from spacy.language import Language
 from torch import Tensor, nn
 
@@ -15,12 +14,14 @@ from ..errors import Errors
 from ..models.shim import VocabularyShim
 from ..rescoring import NO_RESCORING
 from ..types import SentenceModel
+from .augmenters import check_probability
 from .checks import check_training
 from .optimizer import read_checkpoint, stored_state, write_checkpoint
-from .packed import NOT_TOLD, PackedBatch, Recipe, made_by_processes
+from .packed import PackedBatch, Producers, Recipe, made_by_processes
+from .packed_losses import HiddenPieces, PackedTensors, gold_loss, hide_pieces, taught_loss
 
-# Share of the steps, at the end, that leave nothing out: after dropout alone probabilities come out too low.
-LAST = 0.2
+# Batches that are kept, to be trained on again while new ones are being made.
+KEPT = 4096
 # Steps between two looks at the loss, which wait for the GPU; and between checkpoints.
 LOOK = 50
 EVERY = 200
@@ -31,31 +32,41 @@ class PackedSettings:
     """How to train; the defaults are those of the embedded weights.
 
     steps (int): Batches. size (int): pieces of each. learn_rate (float): reached after `warmup` steps, then falling to 0.
-    dropout (float): Share of the states left out, but not in the last fifth. n_processes (int): that make batches.
+    dropout (float): Share of the states left out. hidden (float): Share of the pieces hidden. bpe_dropout (float): See `Recipe`.
+    guess_weight (float): What guessing the hidden pieces counts at first, falling to 0.
+    teacher_weight (float): What a teacher counts, if there is one; the gold counts the rest.
+    n_processes (int): that make batches.
     """
 
-    steps: int = 6600
+    steps: int = 10_000
     size: int = 65_536
     learn_rate: float = 0.004
     warmup: int = 400
-    dropout: float = 0.05
+    dropout: float = 0.1
+    hidden: float = 0.05
+    bpe_dropout: float = 0.1
+    guess_weight: float = 0.0
+    teacher_weight: float = 0.7
     weight_decay: float = 0.01
     n_processes: int = 10
     seed: int = 1
 
     def check(self) -> None:
         """RAISES (ValueError): SEG200 for the first setting that cannot be."""
-        check_training(self, steps=1, size=64, n_processes=1, warmup=0)
-        if not 0 <= self.dropout < 1:
-            raise ValueError(Errors.SEG200.format(name="dropout", expected="from 0 to below 1", value=self.dropout))
+        check_training(self, steps=1, size=64, n_processes=1, warmup=0, guess_weight=0)
+        for name in ("dropout", "hidden", "bpe_dropout"):
+            value = getattr(self, name)
+            if not 0 <= value < 1:
+                raise ValueError(Errors.SEG200.format(name=name, expected="from 0 to below 1", value=value))
+        check_probability("teacher_weight", self.teacher_weight)
+
+    def left(self, step: int) -> float:
+        """The share of the training that is still to come."""
+        return 1 - step / self.steps
 
     def rate(self, step: int) -> float:
         """The learning rate of a step."""
-        return self.learn_rate * min(1.0, (step + 1) / max(1, self.warmup)) * (1 - step / self.steps)
-
-    def dropout_at(self, step: int) -> float:
-        """The dropout of a step."""
-        return self.dropout if step < (1 - LAST) * self.steps else 0.0
+        return self.learn_rate * min(1.0, (step + 1) / max(1, self.warmup)) * self.left(step)
 
     def is_due(self, step: int, every: int) -> bool:
         """Whether something is done after this step that is done every so many steps, and at the end."""
@@ -68,36 +79,42 @@ def train_packed(
     settings: PackedSettings,
     *,
     component: str = "sentence_segmenter",
+    teacher: SentenceModel | None = None,
     checkpoint: Path | None = None,
     watch: Callable[[int, float], Any] | None = None,
 ) -> None:
     """Train the model of a component that was initialised, where it stands (GPU or CPU).
 
     config (dict): Interpolated; `[corpora.train]` says what is read.
+    teacher (SentenceModel or None): A trained model with the same vocabulary and marks, to learn from beside the gold.
     checkpoint (Path or None): Written every EVERY steps and at the end; if it is there, training goes on from it, on other texts.
     watch (Callable or None): Called every LOOK steps with the number of steps done, and the loss of the last one.
-    RAISES (ValueError): SEG434 for another encoder; SEG200, SEG210, SEG401 if the loss is not a number; SEG420 for a checkpoint of another
-        model; errors of the readers; OSError: SEG421, SEG435.
+    RAISES (ValueError): SEG434 for another encoder; SEG437 for a teacher of another vocabulary; SEG200, SEG210, SEG401 if the loss is
+        not a number; SEG420 for a checkpoint of another model; errors of the readers; OSError: SEG421, SEG435.
     """
     settings.check()
     pipe: Any = nlp.get_pipe(component)
-    encoder, head = cast(SentenceModel, pipe.model).layers
-    if encoder.name != "banded_encoder":
-        raise ValueError(Errors.SEG434.format(kind=encoder.name))
     pipe.model.set_param("rescoring", NO_RESCORING)
-    shim = cast(VocabularyShim, encoder.shims[0])
-    recipe = Recipe.of(config, shim.meta, size=settings.size, gap=shim.module.reach)
+    student, head = Torn.of(pipe.model), pipe.model.layers[1]
+    taught_by = Torn.of(teacher) if teacher is not None else None
+    if taught_by is not None and not taught_by.fits(student):
+        raise ValueError(Errors.SEG437)
+    recipe = Recipe.of(
+        config, student.shim.meta, size=settings.size, gap=student.reach, bpe_dropout=settings.bpe_dropout
+    )
     torch.manual_seed(settings.seed)
-    output = nn.Linear(head.get_dim("nI"), head.get_dim("nO"), device=shim.device)
-    with torch.no_grad():
-        for name, parameter in (("W", output.weight), ("b", output.bias)):
-            parameter.copy_(torch.as_tensor(head.ops.to_numpy(head.get_param(name))))
-    optimizer = _optimizer([*shim.module.parameters(), *output.parameters()], settings.weight_decay)
+    student.shim.set_dropout(settings.dropout)
+    guess = HiddenPieces(student.shim.module.embed).to(student.shim.device) if settings.guess_weight else None
+    extra = list(guess.transform.parameters()) if guess is not None else []
+    optimizer = _optimizer([*student.parameters(), *extra], settings.weight_decay)
     done = _resume(checkpoint, optimizer) if checkpoint is not None and checkpoint.exists() else 0
-    with made_by_processes(recipe, settings.n_processes, first_seed=done) as batches:
-        for step, batch in zip(range(done, settings.steps), batches, strict=False):
-            shim.set_dropout(settings.dropout_at(step))
-            loss = packed_loss(shim, output, batch, pipe.cfg["mark_weight"])
+    with made_by_processes(recipe, settings.n_processes, first_seed=done) as producers:
+        pool = Pool(producers, student.shim, np.random.default_rng(settings.seed + done))
+        for step in range(done, settings.steps):
+            batch = pool.draw()
+            if taught_by is not None and batch.taught is None:
+                batch.taught = taught_by.predict(batch)
+            loss = _loss(student, batch, settings, pipe.cfg["mark_weight"], guess, settings.left(step))
             _step(optimizer, loss, settings.rate(step))
             if settings.is_due(step, LOOK):
                 now = float(loss.detach())
@@ -107,9 +124,105 @@ def train_packed(
                     watch(step + 1, now)
             if checkpoint is not None and settings.is_due(step, EVERY):
                 _write(checkpoint, step + 1, optimizer)
-    shim.forget_changes()
-    for name, parameter in (("W", output.weight), ("b", output.bias)):
+    student.shim.forget_changes()
+    for name, parameter in (("W", student.output.weight), ("b", student.output.bias)):
         head.set_param(name, head.ops.asarray(parameter.detach().cpu().numpy()))
+
+
+@dataclass(frozen=True)
+class Torn:
+    """A sentence model taken apart: the shim of its encoder, and its head as a layer of torch on the same device."""
+
+    shim: VocabularyShim
+    output: nn.Linear
+
+    @classmethod
+    def of(cls, model: SentenceModel) -> "Torn":
+        """RAISES (ValueError): SEG434 for another encoder."""
+        encoder, head = model.layers
+        if encoder.name != "banded_encoder":
+            raise ValueError(Errors.SEG434.format(kind=encoder.name))
+        shim = cast(VocabularyShim, encoder.shims[0])
+        output = nn.Linear(head.get_dim("nI"), head.get_dim("nO"), device=shim.device)
+        with torch.no_grad():
+            for name, parameter in (("W", output.weight), ("b", output.bias)):
+                parameter.copy_(torch.as_tensor(head.ops.to_numpy(head.get_param(name))))
+        return cls(shim, output)
+
+    @property
+    def reach(self) -> int:
+        """Pads that keep texts apart."""
+        return self.shim.module.reach
+
+    def fits(self, other: "Torn") -> bool:
+        """Whether the other reads the same batches and predicts the same marks."""
+        same = self.shim.meta == other.shim.meta and self.reach <= other.reach
+        return same and self.output.out_features == other.output.out_features
+
+    def parameters(self) -> list[nn.Parameter]:
+        return [*self.shim.module.parameters(), *self.output.parameters()]
+
+    def states(self, features: Tensor, segments: Tensor) -> Tensor:
+        """(n, hidden_width), with dropout."""
+        with self.shim.autocast():
+            return self.shim.module.train()(features, segments)
+
+    def logits(self, states: Tensor) -> Tensor:
+        """(n, 1 + n_marks)"""
+        with self.shim.autocast():
+            return self.output(states).float()
+
+    def predict(self, batch: PackedTensors) -> Tensor:
+        """Logits as they are taught, (n, 1 + n_marks) in 16 bits: thousands of batches are kept."""
+        self.shim.module.eval()
+        with torch.no_grad(), self.shim.autocast():
+            return self.output(self.shim.module(batch.features, batch.segments)).half()
+
+
+class Pool:
+    """The last KEPT batches: a new one if there is one, or else one of them again, for a GPU trains faster than batches are made."""
+
+    def __init__(self, producers: Producers, shim: VocabularyShim, rng: np.random.Generator) -> None:
+        self.producers = producers
+        self.shim = shim
+        self.rng = rng
+        self.batches: list[PackedTensors] = []
+        self.made = 0
+
+    def draw(self) -> PackedTensors:
+        """RAISES (ValueError, OSError): As `made_by_processes`."""
+        made = self.producers.take_ready() if self.batches else self.producers.take()
+        return self.batches[self.rng.integers(len(self.batches))] if made is None else self._keep(made)
+
+    def _keep(self, made: PackedBatch) -> PackedTensors:
+        batch = PackedTensors.of(made, self.shim)
+        if len(self.batches) < KEPT:
+            self.batches.append(batch)
+        else:
+            self.batches[self.made % KEPT] = batch
+        self.made += 1
+        return batch
+
+
+def _loss(
+    student: Torn,
+    batch: PackedTensors,
+    settings: PackedSettings,
+    mark_weight: float,
+    guess: HiddenPieces | None,
+    left: float,
+) -> Tensor:
+    features, places = hide_pieces(batch.features, settings.hidden)
+    states = student.states(features, batch.segments)
+    logits = student.logits(states)
+    loss = gold_loss(logits, batch, mark_weight)
+    if batch.taught is not None:
+        taught = taught_loss(logits, batch.taught.float(), batch, mark_weight)
+        loss = settings.teacher_weight * taught + (1 - settings.teacher_weight) * loss
+    if guess is not None:
+        with student.shim.autocast():
+            loss = loss + settings.guess_weight * left * guess(states[places], batch.features[places, 0])
+    return loss
 
 
 def _optimizer(parameters: list[nn.Parameter], weight_decay: float) -> torch.optim.Optimizer:
@@ -152,20 +265,3 @@ def _resume(path: Path, optimizer: torch.optim.Optimizer) -> int:
         count = torch.tensor(float(steps), device=parameter.device)
         optimizer.state[parameter] = {"step": count, "exp_avg": first, "exp_avg_sq": second}
     return steps
-
-
-def packed_loss(shim: VocabularyShim, output: nn.Linear, batch: PackedBatch, mark_weight: float) -> Tensor:
-    """What `loss.sentence_loss` is, on the device of the module."""
-    features = shim.tensor(batch.features.astype(np.int32))
-    boundaries, marks = shim.tensor(batch.boundaries), shim.tensor(batch.marks)
-    with shim.autocast():
-        logits = output(shim.module.train()(features, shim.tensor(batch.segments))).float()
-    counts = boundaries != NOT_TOLD
-    n = counts.sum().clamp(min=1)
-    gold = boundaries.clamp(min=0).float()
-    loss = (F.binary_cross_entropy_with_logits(logits[:, 0], gold, reduction="none") * counts).sum() / n
-    if logits.shape[1] > 1:
-        told = counts & (marks != NOT_TOLD)
-        mark_loss = F.cross_entropy(logits[:, 1:], marks.clamp(min=0).long(), reduction="none")
-        loss = loss + mark_weight * (mark_loss * told).sum() / n
-    return loss

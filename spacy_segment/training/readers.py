@@ -51,6 +51,7 @@ def MixedCorpus(
     exponent: float = 0.5,
     weights: dict[str, float] | None = None,
     join: float = 0.05,
+    shuffle: float = 0.0,
     seed: int = 0,
 ) -> Corpus:
     """An endless stream of crops from many corpora, for `max_epochs = -1`. Every file is a corpus.
@@ -60,9 +61,12 @@ def MixedCorpus(
         0 gives every corpus the same.
     weights (dict or None): Factors by name of the folder a file is in.
     join (float): How often two crops of different documents stand in one text.
+    shuffle (float): How often a text is made of single sentences of a corpus, one from here and one from there: texts that are not
+        there to be known by heart.
     RAISES (ValueError): SEG200 for numbers that cannot be; SEG110, SEG111 when it is read; SEG211 if no document is long enough.
     """
     check_probability("join", join)
+    check_probability("shuffle", shuffle)
     if min(lengths, default=0) < 1:
         raise ValueError(Errors.SEG200.format(name="lengths", expected="numbers of at least 1", value=lengths))
     check_least(0, weights=min((weights or {}).values(), default=0.0))
@@ -70,7 +74,7 @@ def MixedCorpus(
     def read(nlp: Language) -> Iterator[Example]:
         shelves = load_shelves(path, exponent, weights)
         languages = {shelf.name: shelf.lang for shelf in shelves}
-        for corpus, text, starts in mix(shelves, lengths, join, np.random.default_rng(seed)):
+        for corpus, text, starts in mix(shelves, lengths, join, np.random.default_rng(seed), shuffle):
             data = {CORPUS: corpus, LANGUAGE: languages[corpus]}
             example = make_example(nlp, Corrupted(text, np.asarray(starts)), data)
             yield from augmenter(nlp, example) if augmenter else [example]
@@ -79,7 +83,7 @@ def MixedCorpus(
 
 
 def mix(
-    shelves: list["Shelf"], lengths: list[int], join: float, rng: np.random.Generator
+    shelves: list["Shelf"], lengths: list[int], join: float, rng: np.random.Generator, shuffle: float = 0.0
 ) -> Iterator[tuple[str, str, list[int]]]:
     """Draw crops without end, see `MixedCorpus`.
 
@@ -88,7 +92,8 @@ def mix(
     shares = np.cumsum([shelf.share for shelf in shelves])
     while True:
         shelf = shelves[_draw(shares, rng)]
-        text, starts = _crop(shelf, int(rng.choice(lengths)), rng)
+        draw = _shuffled if rng.random() < shuffle else _crop
+        text, starts = draw(shelf, int(rng.choice(lengths)), rng)
         if rng.random() < join:
             other = shelves[_draw(shares, rng)]
             text, starts = _join(text, starts, *_crop(other, int(rng.choice(lengths)), rng), rng)
@@ -176,6 +181,17 @@ def _crop(shelf: Shelf, length: int, rng: np.random.Generator) -> tuple[str, lis
         end = space if space > 0 else begin + length
     inside = starts[bisect_right(starts, begin) : bisect_left(starts, end)]
     return text[begin:end], [0, *(start - begin for start in inside)]
+
+
+def _shuffled(shelf: Shelf, length: int, rng: np.random.Generator) -> tuple[str, list[int]]:
+    """Sentences from anywhere, at least `length` characters, each with what stands behind it in its document."""
+    text, found = "", []
+    while len(text) < length:
+        document, starts = shelf.documents[_draw(shelf.shares, rng)]
+        i = int(rng.integers(len(starts)))
+        found.append(len(text))
+        text += document[starts[i] : starts[i + 1]] if i + 1 < len(starts) else document[starts[i] :] + " "
+    return text.rstrip(), found
 
 
 def _join(
