@@ -33,6 +33,7 @@ TABLE = Path("configs/running.tsv")
 CAP, CAP_LANGUAGE = 1_000_000, 3_000_000
 RUN = 40
 DOCUMENT = 1500, 4000
+CLIENTS = {"debian": ["apt-get", "download"], "npm": ["npm", "pack"], "pypi": ["pip", "download", "--no-deps"]}
 # Folders that read like a language.
 FOLDERS = {"bin", "doc", "img", "kde", "lib", "src", "usr", "www"}
 # The sentence mark of Ethiopic, as it is often typed.
@@ -81,7 +82,7 @@ def read(name: str, content: bytes) -> Texts:
             )
     elif "/fortunes/" in name and "." not in folders[-1]:
         lang = language(folders[-2]) or language(folders[-1][:2])
-        yield from ((lang, part) for part in content.decode().split("\n%\n"))
+        yield from ((lang, text) for part in content.decode().split("\n%\n") for text in unwrapped(part, " "))
     elif name.endswith(".bz2"):
         yield from read(name.removesuffix("index.cache.bz2") + "index.html", bz2.decompress(content))
     elif re.search(r"\.(?:x?html?|page|docbook|utf8)$", name):
@@ -212,11 +213,25 @@ def write(groups: dict[tuple[str, str], list[str]], output: Path, cap: int = CAP
                     file.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
 
 
+def download(rows: list[dict[str, str]], folder: Path) -> None:
+    """Fetch the packages by the clients of their registries; what has none, Debian's translated descriptions, is left out."""
+    folder.mkdir(parents=True)
+    for registry, command in CLIENTS.items():
+        for row in rows:
+            if (
+                row["registry"] == registry
+                and subprocess.run([*command, row["package"]], cwd=folder, check=False).returncode
+            ):
+                logger.warning("Left out: %s", row["package"])
+
+
 def main(packages: Path, output: Path) -> None:
-    """Read the packages, write the files."""
+    """Read the packages, which are downloaded if their folder is missing, and write the files."""
     with TABLE.open(encoding="utf8") as table:
-        sources = {row["package"]: row["source"] for row in csv.DictReader(table, delimiter="\t")}
-    write(collect(sorted(packages.iterdir()), sources), output)
+        rows = list(csv.DictReader(table, delimiter="\t"))
+    if not packages.exists():
+        download(rows, packages)
+    write(collect(sorted(packages.iterdir()), {row["package"]: row["source"] for row in rows}), output)
 
 
 if __name__ == "__main__":
