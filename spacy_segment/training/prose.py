@@ -50,6 +50,7 @@ MARKUP = re.compile(
 )
 CLOSING = r"[\"'”’»«“)\]』」）]*"
 END = re.compile(rf"[.!?…。！？؟۔।॥።፧៕๛‼⁉՞։]{CLOSING}$|፡፡$")
+OPEN = re.compile(r"[,;:،؛፣፤、；：]$")
 INNER = re.compile(rf"[.!?…:;؟۔।॥።፧៕։፡]{CLOSING}\s|[。！？]")
 LETTER = re.compile(r"[^\W\d_]")
 WORD = re.compile(r"[^\W\d_]+")

@@ -26,7 +26,7 @@ from pathlib import Path
 import spacy
 from spacy.language import Language
 
-from .prose import DENSE, END, INNER, UNMARKED, is_prose, language, paragraphs, unwrapped
+from .prose import DENSE, END, INNER, OPEN, UNMARKED, is_prose, language, paragraphs, unwrapped
 
 TABLE = Path("configs/running.tsv")
 # Characters of a language and source, and of a language; paragraphs that stay together; bounds of a document.
@@ -129,7 +129,7 @@ def collect(packages: Iterable[Path], sources: dict[str, str]) -> dict[tuple[str
                 for lang, text in read(file, content):
                     if lang == "en":
                         english.add(text)
-                    ended = END.search(text) or lang in UNMARKED or source == "rights"
+                    ended = END.search(text) or ((lang in UNMARKED or source == "rights") and not OPEN.search(text))
                     if lang and ended and is_prose(text, lang):
                         groups[lang, source][text] = None
             except (ValueError, OSError, IndexError) as error:
