@@ -16,9 +16,9 @@ LANGUAGES = {
 }  # fmt: skip
 # The usual script of a language is not named.
 USUAL = {"az-latn", "bs-latn", "ku-latn", "tk-latn", "uz-latn", "kk-cyrl", "mn-cyrl", "tg-cyrl", "tt-cyrl", "ug-arab"}
-NO_LANGUAGE = {"mul", "qqq", "und", "usr", "zxx"}
+NO_LANGUAGE = {"apt", "mul", "qqq", "und", "usr", "zxx"}
 LOCALE = re.compile(r"C|[a-z]{2,3}(?:[_-](?:[A-Z]{2}|[a-z]{2}|[A-Za-z]{4}))?(?:\.UTF-8)?(?:@[a-z]+)?")
-TERRITORY = re.compile(r"[_-][A-Z]{2}$")
+TERRITORY = re.compile(r"[_-](?:[A-Z]{2}|[a-z]{2})$")
 
 # Written without spaces between sentences, and often without marks at their ends.
 DENSE = {"zh-Hans", "zh-Hant", "ja", "yue", "lzh", "wuu", "hak"}

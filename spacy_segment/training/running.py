@@ -80,9 +80,6 @@ def read(name: str, content: bytes) -> Texts:
             yield from (
                 (lang, " ".join(part.split())) for part in re.split(r"\n \.(?:\n|$)", body) if "\n  " not in "\n" + part
             )
-    elif "/fortunes/" in name and "." not in folders[-1]:
-        lang = language(folders[-2]) or language(folders[-1][:2])
-        yield from ((lang, text) for part in content.decode().split("\n%\n") for text in unwrapped(part, " "))
     elif name.endswith(".bz2"):
         yield from read(name.removesuffix("index.cache.bz2") + "index.html", bz2.decompress(content))
     elif re.search(r"\.(?:x?html?|page|docbook|utf8)$", name):
@@ -123,14 +120,14 @@ def collect(packages: Iterable[Path], sources: dict[str, str]) -> dict[tuple[str
     groups: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     english: set[str] = set()
     for package in packages:
-        source = sources[package_name(package)]
-        for file, content in files(package):
+        source = sources.get(package_name(package))
+        for file, content in files(package) if source else ():
             try:
                 for lang, text in read(file, content):
                     if lang == "en":
                         english.add(text)
                     ended = END.search(text) or ((lang in UNMARKED or source == "rights") and not OPEN.search(text))
-                    if lang and ended and is_prose(text, lang):
+                    if lang and source and ended and is_prose(text, lang):
                         groups[lang, source][text] = None
             except (ValueError, OSError, IndexError) as error:
                 logger.warning("Left out: %s of %s: %s", file, package.name, error)
