@@ -35,7 +35,7 @@ RUN = 40
 DOCUMENT = 1500, 4000
 CLIENTS = {"debian": ["apt-get", "download"], "npm": ["npm", "pack"], "pypi": ["pip", "download", "--no-deps"]}
 # Folders that read like a language.
-FOLDERS = {"bin", "doc", "img", "kde", "lib", "src", "usr", "www"}
+FOLDERS = {"bin", "doc", "img", "kde", "lib", "src", "usr", "ve", "www"}
 # The sentence mark of Ethiopic, as it is often typed.
 COLONS = re.compile(r"፡፡\s+")
 logger = logging.getLogger(__name__)
