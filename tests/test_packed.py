@@ -2,6 +2,8 @@
 
 import json
 import multiprocessing
+from dataclasses import replace
+from itertools import islice
 from types import SimpleNamespace
 
 import numpy as np
@@ -20,8 +22,8 @@ from spacy_segment.training.calibration import SCALES, SHIFTS, calibrate
 from spacy_segment.training.corruption import CONDITIONS
 from spacy_segment.training.optimizer import read_checkpoint, write_checkpoint
 from spacy_segment.training.packed import NOT_TOLD, Recipe, made_by_processes, pack, packed_batches
-from spacy_segment.training.packed_loop import PackedSettings, Torn, train_packed
-from spacy_segment.training.packed_losses import PackedTensors, gold_loss
+from spacy_segment.training.packed_loop import PackedSettings, Pool, Torn, train_packed
+from spacy_segment.training.packed_losses import HIDDEN, PackedTensors, gold_loss, hide_pieces, taught_loss
 
 
 @pytest.fixture
@@ -110,6 +112,79 @@ def test_a_stream_depends_on_its_seed_alone(nlp, folder):
     assert 1 in one.boundaries
 
 
+def test_half_of_the_texts_are_cut_into_more_pieces(nlp, folder):
+    whole, dropped = (next(packed_batches(replace(recipe_of(nlp, folder, 2048), bpe_dropout=p), 0)) for p in (0.0, 0.6))
+    assert whole.segments.max() > dropped.segments.max()  # fewer texts fill a batch
+
+
+def test_hidden_pieces_keep_their_surface():
+    features = torch.tensor([[5, 1, 1, 1]] * 400)
+    changed, places = hide_pieces(features, 0.25)
+    assert len(places) == 100
+    assert set(changed[places, 0].tolist()) == {HIDDEN}
+    assert (changed[:, 0] == HIDDEN).sum() == len(set(places.tolist()))
+    assert (changed[:, 1:] == features[:, 1:]).all()
+    assert (features[:, 0] == 5).all()
+
+
+def test_a_teacher_that_knows_the_gold_teaches_what_the_gold_does(nlp, folder):
+    shim = nlp.get_pipe("sentence_segmenter").model.layers[0].shims[0]
+    batch = PackedTensors.of(next(packed_batches(recipe_of(nlp, folder, 1024), 0)), shim)
+    certain = torch.full((1024, 12), -50.0)
+    certain[:, 0] = torch.where(batch.boundaries == 1, 50.0, -50.0)
+    certain[torch.arange(1024), 1 + batch.marks.clamp(min=0).long()] = 50.0
+    logits = torch.randn(1024, 12)
+    assert float(taught_loss(logits, certain, batch, 0.3)) == pytest.approx(
+        float(gold_loss(logits, batch, 0.3)), rel=1e-4
+    )
+
+
+def test_a_model_learns_from_its_teacher_alone(nlp, folder):
+    settings = PackedSettings(steps=150, size=256, learn_rate=0.01, warmup=10, dropout=0.0, n_processes=1)
+    train_packed(nlp, config_of(folder), settings)
+    teacher = nlp.get_pipe("sentence_segmenter").model
+    student = spacy.blank("xx")
+    student.add_pipe("sentence_segmenter", config={"model": TINY_MODEL})
+    student.initialize(lambda: make_examples(student))
+    train_packed(student, config_of(folder), replace(settings, teacher_weight=1.0), teacher=teacher)
+    assert [s.text for s in student(" ".join(TEXTS[0])).sents] == TEXTS[0]
+    other = spacy.blank("xx")
+    other.add_pipe("sentence_segmenter", config={"model": TINY_MODEL})
+    other.initialize(lambda: make_examples(other)[:1])
+    with pytest.raises(ValueError, match="SEG437"):
+        train_packed(other, config_of(folder), settings, teacher=teacher)
+
+
+def test_hidden_pieces_can_be_guessed(nlp, folder):
+    losses = []
+    settings = PackedSettings(
+        steps=100, size=256, learn_rate=0.01, warmup=10, dropout=0.0, hidden=0.1, guess_weight=1.0, n_processes=1
+    )
+    train_packed(nlp, config_of(folder), settings, watch=lambda done, loss: losses.append(loss))
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_batches_are_used_again_while_new_ones_are_made(nlp, folder):
+    shim = nlp.get_pipe("sentence_segmenter").model.layers[0].shims[0]
+    made = list(islice(packed_batches(recipe_of(nlp, folder), 0), 3))
+
+    class Slow:
+        """One new batch in three."""
+
+        calls = 0
+
+        def take(self):
+            return made[0]
+
+        def take_ready(self):
+            self.calls += 1
+            return made[self.calls // 3] if self.calls % 3 == 0 else None
+
+    pool = Pool(Slow(), shim, np.random.default_rng(0))
+    drawn = [pool.draw() for _ in range(7)]
+    assert pool.made == len({id(batch) for batch in drawn}) == 3
+
+
 def test_processes_make_batches_and_tell_what_went_wrong(nlp, folder, tmp_path):
     recipe = recipe_of(nlp, folder)
     with made_by_processes(recipe, 2) as producers:
@@ -182,6 +257,10 @@ def test_a_killed_run_goes_on_from_its_checkpoint(nlp, folder, monkeypatch):
         ({"dropout": 1.0}, "SEG200"),
         ({"learn_rate": 0.0}, "SEG200"),
         ({"n_processes": 0}, "SEG200"),
+        ({"hidden": 1.0}, "SEG200"),
+        ({"bpe_dropout": -0.1}, "SEG200"),
+        ({"guess_weight": -1.0}, "SEG200"),
+        ({"teacher_weight": 1.5}, "SEG200"),
     ],
 )
 def test_settings_that_cannot_be(nlp, folder, change, code):
@@ -243,6 +322,10 @@ def test_the_command_trains_calibrates_and_saves(folder):
     assert "boundary F1 (macro)" in result.output
     trained = spacy.load(folder / "out" / "model-last")
     assert [sent.text for sent in trained(" ".join(TEXTS[0])).sents] == TEXTS[0]
+    arguments[3:4] = [str(folder / "taught"), "--teacher", str(folder / "out" / "model-last")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert (folder / "taught" / "model-last").exists()
 
 
 def test_the_command_calibrates(nlp, folder):

@@ -1,4 +1,4 @@
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
 import spacy
@@ -62,6 +62,16 @@ def test_mixed_corpus_is_endless_repeats_with_its_seed_and_gives_true_sentences(
     assert all(not e.text[: sent_start_offsets(e.reference)[0]].strip() for e in runs[0])
 
 
+def test_shuffled_texts_hold_whole_sentences_from_anywhere(folder):
+    examples = list(islice(MixedCorpus(str(folder), [100], join=0.0, shuffle=1.0, seed=1)(NLP), 40))
+    numbers = [[int(s.split("number ")[1].split()[0]) for s in sentences(e)] for e in examples]
+    assert all(len(e.text) >= 90 for e in examples)
+    assert {s for e in examples for s in sentences(e)} <= {
+        f"{name} {line}" for name in ("one", "two") for line in LINES
+    }
+    assert sum(b == a + 1 for row in numbers for a, b in pairwise(row)) < 0.5 * sum(len(row) - 1 for row in numbers)
+
+
 def test_mixed_corpus_weights_by_folder(folder):
     examples = islice(MixedCorpus(str(folder), [50], weights={"one": 0.0})(NLP), 50)
     assert {e.reference.user_data[CORPUS] for e in examples} == {"two/two"}
@@ -75,7 +85,9 @@ def test_mixed_corpus_needs_sentences(tmp_path, text):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"lengths": []}, {"lengths": [0]}, {"weights": {"one": -1.0}}, {"join": 1.5}], ids=str
+    "settings",
+    [{"lengths": []}, {"lengths": [0]}, {"weights": {"one": -1.0}}, {"join": 1.5}, {"shuffle": -0.1}],
+    ids=str,
 )
 def test_mixed_corpus_refuses_numbers_that_cannot_be(settings):
     with pytest.raises(ValueError, match=f"SEG200.*{next(iter(settings))}"):

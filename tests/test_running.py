@@ -54,7 +54,7 @@ def test_paragraphs_of_every_language_are_clean(packages):
 
 def test_records_are_read_again_and_paragraphs_start_sentences(packages, tmp_path):
     running.write(running.collect(sorted(packages.iterdir()), {"game": "games"}), tmp_path / "out", smallest=1)
-    path = tmp_path / "out" / "de_games.train.jsonl.gz"
+    path = tmp_path / "out" / "games" / "de.train.jsonl.gz"
     record = json.loads(gzip.decompress(path.read_bytes()))
     first, second, third = (record["text"][start:end] for start, end in record["sents"])
     assert (first, f"{second} {third}") == (FIRST, SECOND)

@@ -54,28 +54,9 @@ OPEN = re.compile(r"[,;:،؛፣፤、；：]$")
 INNER = re.compile(rf"[.!?…:;؟۔।॥።፧៕։፡]{CLOSING}\s|[。！？]")
 LETTER = re.compile(r"[^\W\d_]")
 WORD = re.compile(r"[^\W\d_]+")
-ENGLISH = {
-    *(
-        "the",
-        "of",
-        "and",
-        "to",
-        "is",
-        "you",
-        "for",
-        "with",
-        "that",
-        "this",
-        "are",
-        "be",
-        "it",
-        "from",
-        "can",
-        "or",
-        "as",
-    ),
-    *("your", "by", "an", "have", "will", "not", "was"),
-}
+ENGLISH = set(
+    WORD.findall("the of and to is you for with that this are be it from can or as your by an have will not was")
+)
 
 BLOCKS = "p|li|dd|dt|para|simpara|desc|div|td|tr|table|ul|ol|dl|pre|br|h[1-6]|section|item|steps|list|note|figure|media|blockquote"
 LEFT_OUT = re.compile(

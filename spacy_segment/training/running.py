@@ -1,7 +1,7 @@
 """Running text of many languages from the documentation and message catalogues of public packages, as silver training data.
 
 `python -m spacy_segment.training.running PACKAGES OUTPUT` reads the packages (.deb, .tgz, .whl, or folders of their unpacked files)
-that `configs/running.tsv` names, and writes OUTPUT/LANG_SOURCE.train.jsonl.gz. A paragraph starts a sentence; where a paragraph may
+that `configs/running.tsv` names, and writes OUTPUT/SOURCE/LANG.train.jsonl.gz. A paragraph starts a sentence; where a paragraph may
 hold several, the embedded model tells where they start. The order of messages in a catalogue is that of the catalogue.
 """
 
@@ -30,7 +30,7 @@ from .prose import DENSE, END, INNER, OPEN, UNMARKED, is_prose, language, paragr
 
 TABLE = Path("configs/running.tsv")
 # Characters of a language and source, and of a language; paragraphs that stay together; bounds of a document.
-CAP, CAP_LANGUAGE = 1_000_000, 3_000_000
+CAP, CAP_LANGUAGE = 300_000, 3_000_000
 RUN = 40
 DOCUMENT = 1500, 4000
 CLIENTS = {"debian": ["apt-get", "download"], "npm": ["npm", "pack"], "pypi": ["pip", "download", "--no-deps"]}
@@ -165,6 +165,11 @@ def documents(nlp: Language, lang: str, source: str, texts: list[str], cap: int)
     """Records of consecutive paragraphs. One that ends without a mark is followed by a newline, as is one document in five."""
     kept = chosen(texts, cap)
     text, spans, number = "", list[list[int]](), 0
+
+    def record(number: int) -> dict[str, object]:
+        name = f"{source}/{lang}"
+        return {"id": f"{name}-{number}", "lang": lang, "treebank": name, "text": text, "sents": spans}
+
     for paragraph, begins in zip(kept, starts(nlp, kept, lang), strict=True):
         rest = int(hashlib.md5(f"{lang}{source}{number}".encode()).hexdigest(), 16)
         if text:
@@ -177,22 +182,10 @@ def documents(nlp: Language, lang: str, source: str, texts: list[str], cap: int)
             spans.append([len(text) + start, len(text) + start + len(paragraph[start:end].rstrip())])
         text += paragraph
         if len(text) >= DOCUMENT[0] + rest % (DOCUMENT[1] - DOCUMENT[0]):
-            yield {
-                "id": f"{lang}_{source}-{number}",
-                "lang": lang,
-                "treebank": f"{lang}_{source}",
-                "text": text,
-                "sents": spans,
-            }
+            yield record(number)
             text, spans, number = "", [], number + 1
     if text:
-        yield {
-            "id": f"{lang}_{source}-{number}",
-            "lang": lang,
-            "treebank": f"{lang}_{source}",
-            "text": text,
-            "sents": spans,
-        }
+        yield record(number)
 
 
 def write(groups: dict[tuple[str, str], list[str]], output: Path, cap: int = CAP, smallest: int = 2000) -> None:
@@ -200,12 +193,12 @@ def write(groups: dict[tuple[str, str], list[str]], output: Path, cap: int = CAP
     nlp = spacy.blank("xx")
     nlp.add_pipe("sentence_segmenter")
     nlp.max_length = 10**8
-    output.mkdir(parents=True, exist_ok=True)
     left: dict[str, int] = defaultdict(lambda: CAP_LANGUAGE)
     for (lang, source), texts in sorted(groups.items(), key=lambda item: sum(map(len, item[1]))):
         if (size := sum(map(len, texts))) >= smallest and left[lang] > 0:
             left[lang] -= min(size, cap)
-            with gzip.GzipFile(output / f"{lang}_{source}.train.jsonl.gz", "wb", mtime=0) as file:
+            (output / source).mkdir(parents=True, exist_ok=True)
+            with gzip.GzipFile(output / source / f"{lang}.train.jsonl.gz", "wb", mtime=0) as file:
                 for record in documents(nlp, lang, source, texts, cap):
                     file.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
 
