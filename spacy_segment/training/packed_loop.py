@@ -21,7 +21,7 @@ from .packed import PackedBatch, Producers, Recipe, made_by_processes
 from .packed_losses import HiddenPieces, PackedTensors, gold_loss, hide_pieces, taught_loss
 
 # Batches that are kept, to be trained on again while new ones are being made.
-KEPT = 4096
+KEPT = 1024
 # Steps between two looks at the loss, which wait for the GPU; and between checkpoints.
 LOOK = 50
 EVERY = 200

@@ -17,7 +17,7 @@ import sys
 import tarfile
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from gettext import GNUTranslations
 from io import BytesIO
 from itertools import pairwise
@@ -62,37 +62,17 @@ def files(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def read(name: str, content: bytes) -> Texts:
-    """Languages and paragraphs of a file; the English originals of a catalogue too."""
-    folders = name.split("/")
-    if name.endswith(".mo"):
-        yield from _catalogue(folders, content)
-    elif name.endswith(".json"):
-        lang = language(
-            folders[-1].removesuffix(".json")
-            if "LC_MESSAGES" not in folders
-            else folders[folders.index("LC_MESSAGES") - 1]
-        )
-        yield from ((lang, text) for text in _strings(json.loads(content)))
-    elif "Translation-" in name:
-        lang = language(name.rpartition("Translation-")[2])
-        for entry in content.decode().split("\n\n"):
-            body = entry.partition(f"\nDescription-{name.rpartition('Translation-')[2]}:")[2].partition("\n")[2]
-            yield from (
-                (lang, " ".join(part.split())) for part in re.split(r"\n \.(?:\n|$)", body) if "\n  " not in "\n" + part
-            )
-    elif name.endswith(".bz2"):
-        yield from read(name.removesuffix("index.cache.bz2") + "index.html", bz2.decompress(content))
-    elif re.search(r"\.(?:x?html?|page|docbook|utf8)$", name):
-        page = content.decode("utf-8", "replace")
-        inner = [x for x in re.findall(r"\.([a-z]{2,3}(?:[_-][A-Za-z]{2,4})?)\.(?:html|utf8)$", name) if language(x)]
-        places = inner + [folder for folder in folders[1:-1] if folder not in FOLDERS]
-        declared = re.search(r"<html[^>]* (?:xml:)?lang=[\"']([\w-]+)", page[:2000])
-        lang = language(declared[1]) if declared else next(filter(None, map(language, places)), "")
-        yield from ((lang, text) for text in paragraphs(page))
+    """Languages and paragraphs of a file, of none that is of another kind; the English originals of a catalogue too."""
+    if name.endswith(".bz2"):
+        name, content = name.removesuffix("index.cache.bz2") + "index.html", bz2.decompress(content)
+    for pattern, reader in READERS.items():
+        if re.search(pattern, name):
+            return reader(name.split("/"), content)
+    return iter(())
 
 
 def _catalogue(folders: list[str], content: bytes) -> Texts:
-    lang = language(folders[folders.index("LC_MESSAGES") - 1]) if "LC_MESSAGES" in folders else ""
+    lang = _locale(folders)
     messages = GNUTranslations(BytesIO(content))._catalog  # type: ignore[attr-defined]
     for source, text in messages.items():
         original = source[0] if isinstance(source, tuple) else source.rpartition("\x04")[2]
@@ -102,12 +82,51 @@ def _catalogue(folders: list[str], content: bytes) -> Texts:
             yield from ((lang, part) for part in unwrapped(text, "" if lang in DENSE else " "))
 
 
+def _messages(folders: list[str], content: bytes) -> Texts:
+    lang = _locale(folders) or language(folders[-1].removesuffix(".json"))
+    yield from ((lang, text) for text in _strings(json.loads(content)))
+
+
 def _strings(value: object) -> Iterator[str]:
     if isinstance(value, str):
         yield from unwrapped(value, " ")
     elif isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
             yield from _strings(item)
+
+
+def _descriptions(folders: list[str], content: bytes) -> Texts:
+    """An index of apt: a paragraph of a description ends with a line that is a full stop; indented lines are no prose."""
+    locale = folders[-1].rpartition("Translation-")[2]
+    for entry in content.decode().split("\n\n"):
+        body = entry.partition(f"\nDescription-{locale}:")[2].partition("\n")[2]
+        for part in re.split(r"\n \.(?:\n|$)", body):
+            if "\n  " not in "\n" + part:
+                yield language(locale), " ".join(part.split())
+
+
+def _page(folders: list[str], content: bytes) -> Texts:
+    """The language is what the page declares, else that of the end of its name, else that of a folder."""
+    page = content.decode("utf-8", "replace")
+    in_name = re.findall(r"\.([a-z]{2,3}(?:[_-][A-Za-z]{2,4})?)\.(?:html|utf8)$", folders[-1])
+    places = [*in_name, *(folder for folder in folders[1:-1] if folder not in FOLDERS)]
+    declared = re.search(r"<html[^>]* (?:xml:)?lang=[\"']([\w-]+)", page[:2000])
+    lang = language(declared[1]) if declared else next(filter(None, map(language, places)), "")
+    yield from ((lang, text) for text in paragraphs(page))
+
+
+def _locale(folders: list[str]) -> str:
+    """The language that a catalogue is filed under, "" for none."""
+    return language(folders[folders.index("LC_MESSAGES") - 1]) if "LC_MESSAGES" in folders else ""
+
+
+# Kinds of files by their names.
+READERS: dict[str, Callable[[list[str], bytes], Texts]] = {
+    r"\.mo$": _catalogue,
+    r"\.json$": _messages,
+    r"Translation-[^/]*$": _descriptions,
+    r"\.(?:x?html?|page|docbook|utf8)$": _page,
+}
 
 
 def package_name(path: Path) -> str:
