@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from spacy_segment.adapters import Adapter
 from spacy_segment.cli import calibrate, rescore, segment, threshold, topics  # noqa: F401 (registers their commands)
-from spacy_segment.cli.pipelines import change_settings, load_pipeline
+from spacy_segment.cli.pipelines import change_settings, load_pipeline, write_pipeline
 
 RUNNER = CliRunner()
 
@@ -113,3 +113,19 @@ def test_files_of_one_name_are_one_corpus(gold, tmp_path):
     sizes = {row["corpus"]: row["characters"] for row in rows if row["condition"] == "clean"}
     assert list(sizes) == ["gold/a", "gold/b"]
     assert sizes["gold/a"] == sizes["gold/b"] + len("One more. The last.")
+
+
+def test_a_pipeline_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):
+    nlp = spacy.blank("en")
+
+    def fill_half(path, **_):
+        (path / "meta.json").write_text("{}")
+        raise OSError("no space left")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(nlp, "to_disk", fill_half)
+        with pytest.raises(OSError, match="SEG303.*no space left"):
+            write_pipeline(nlp, tmp_path / "new" / "model")
+    assert list((tmp_path / "new").iterdir()) == []
+    write_pipeline(nlp, tmp_path / "new" / "model")
+    assert spacy.load(tmp_path / "new" / "model").pipe_names == []

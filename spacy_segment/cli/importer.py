@@ -1,7 +1,5 @@
 """`python -m spacy segment-import`: a SaT checkpoint becomes a pipeline directory that loads offline."""
 
-import shutil
-import tempfile
 from pathlib import Path
 
 import spacy
@@ -11,7 +9,7 @@ from spacy.language import Language
 from wasabi import msg
 
 from ..errors import Errors
-from ..files import check_folder
+from ..files import check_folder, whole_folder
 from .reporting import reported
 
 
@@ -70,12 +68,5 @@ def save_pipeline(nlp: Language, output: Path) -> None:
     """
     if output.exists():
         raise ValueError(Errors.SEG312.format(path=output))
-    output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=output.parent, prefix=f".{output.name}."))
-    try:
-        nlp.to_disk(temporary)
-        temporary.chmod(0o755)
-        temporary.rename(output)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    with whole_folder(output) as folder:
+        nlp.to_disk(folder)

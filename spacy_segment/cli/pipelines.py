@@ -11,6 +11,7 @@ from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 
 from ..errors import Errors
+from ..files import whole_folder
 from ..pipeline.base import Segmenter
 from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..pipeline.sources import configure
@@ -89,10 +90,13 @@ def run_before(nlp: Language, pipe: Pipe, docs: Iterable[Doc]) -> list[Doc]:
 
 
 def write_pipeline(nlp: Language, path: Path) -> None:
-    """Save a pipeline, in folders that need not be there. RAISES (OSError): SEG303."""
+    """Save a pipeline, in folders that need not be there; a new folder appears whole or not at all. RAISES (OSError): SEG303."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        nlp.to_disk(path)
+        if path.exists():
+            nlp.to_disk(path)
+        else:
+            with whole_folder(path.absolute()) as folder:
+                nlp.to_disk(folder)
     except OSError as error:
         if str(error).startswith("[SEG"):
             raise
