@@ -124,7 +124,7 @@ def test_a_pipeline_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch)
 
     with monkeypatch.context() as patched:
         patched.setattr(nlp, "to_disk", fill_half)
-        with pytest.raises(OSError, match="SEG303.*no space left"):
+        with pytest.raises(OSError, match=r"SEG303.*no space left"):
             write_pipeline(nlp, tmp_path / "new" / "model")
     assert list((tmp_path / "new").iterdir()) == []
     write_pipeline(nlp, tmp_path / "new" / "model")
