@@ -139,6 +139,14 @@ def test_a_teacher_that_knows_the_gold_teaches_what_the_gold_does(nlp, folder):
     )
 
 
+def test_a_model_that_predicts_no_marks_learns_boundaries_alone(nlp, folder):
+    shim = nlp.get_pipe("sentence_segmenter").model.layers[0].shims[0]
+    batch = PackedTensors.of(next(packed_batches(recipe_of(nlp, folder, 1024), 0)), shim)
+    logits = torch.randn(1024, 12)
+    assert gold_loss(logits[:, :1], batch, 0.3) == gold_loss(logits, batch, 0.0)
+    assert taught_loss(logits[:, :1], logits[:, :1], batch, 0.3) == taught_loss(logits, logits, batch, 0.0)
+
+
 def test_a_model_learns_from_its_teacher_alone(nlp, folder):
     settings = PackedSettings(steps=150, size=256, learn_rate=0.01, warmup=10, dropout=0.0, n_processes=1)
     train_packed(nlp, config_of(folder), settings)

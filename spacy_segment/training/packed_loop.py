@@ -1,4 +1,4 @@
-"""Train a sentence model on packed batches: what `spacy train` does with the same config, without Examples between data and GPU."""
+"""Train a sentence model on packed batches, by the config of `spacy train`, without Examples between data and GPU."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -49,21 +49,26 @@ def hide_pieces(features: Tensor, share: float) -> tuple[Tensor, Tensor]:
 def gold_loss(logits: Tensor, batch: PackedTensors, mark_weight: float) -> Tensor:
     """What `loss.sentence_loss` is of the same texts. logits (Tensor): (n, 1 + n_marks)."""
     gold = batch.boundaries.clamp(min=0).float()
+    loss = _mean(F.binary_cross_entropy_with_logits(logits[:, 0], gold, reduction="none"), batch)
+    if logits.shape[1] == 1:
+        return loss
     marks = F.cross_entropy(logits[:, 1:], batch.marks.clamp(min=0).long(), reduction="none")
-    return _mean(F.binary_cross_entropy_with_logits(logits[:, 0], gold, reduction="none"), mark_weight * marks, batch)
+    return loss + mark_weight * _mean(marks * (batch.marks != NOT_TOLD), batch)
 
 
 def taught_loss(logits: Tensor, taught: Tensor, batch: PackedTensors, mark_weight: float) -> Tensor:
     """The same with the probabilities of a teacher in the place of the gold. Hinton et al. (2015)."""
+    loss = _mean(F.binary_cross_entropy_with_logits(logits[:, 0], taught[:, 0].sigmoid(), reduction="none"), batch)
+    if logits.shape[1] == 1:
+        return loss
     marks = -(taught[:, 1:].softmax(1) * logits[:, 1:].log_softmax(1)).sum(1)
-    boundaries = F.binary_cross_entropy_with_logits(logits[:, 0], taught[:, 0].sigmoid(), reduction="none")
-    return _mean(boundaries, mark_weight * marks, batch)
+    return loss + mark_weight * _mean(marks * (batch.marks != NOT_TOLD), batch)
 
 
-def _mean(boundaries: Tensor, marks: Tensor, batch: PackedTensors) -> Tensor:
+def _mean(losses: Tensor, batch: PackedTensors) -> Tensor:
+    """Over the places that count."""
     counts = batch.boundaries != NOT_TOLD
-    told = counts & (batch.marks != NOT_TOLD)
-    return ((boundaries * counts).sum() + (marks * told).sum()) / counts.sum().clamp(min=1)
+    return (losses * counts).sum() / counts.sum().clamp(min=1)
 
 
 class HiddenPieces(nn.Module):
