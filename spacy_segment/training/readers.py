@@ -92,7 +92,7 @@ def mix(
     shares = np.cumsum([shelf.share for shelf in shelves])
     while True:
         shelf = shelves[_draw(shares, rng)]
-        draw = _shuffled if rng.random() < shuffle else _crop
+        draw = _shuffled if shuffle and rng.random() < shuffle else _crop
         text, starts = draw(shelf, int(rng.choice(lengths)), rng)
         if rng.random() < join:
             other = shelves[_draw(shares, rng)]
