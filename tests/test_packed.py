@@ -25,6 +25,9 @@ from spacy_segment.training.packed import NOT_TOLD, Recipe, made_by_processes, p
 from spacy_segment.training.packed_loop import PackedSettings, Pool, Torn, train_packed
 from spacy_segment.training.packed_losses import HIDDEN, PackedTensors, gold_loss, hide_pieces, taught_loss
 
+# Nothing is left out: a few steps are enough to learn the texts here.
+PLAIN = PackedSettings(size=256, learn_rate=0.01, warmup=10, dropout=0.0, hidden=0.0, bpe_dropout=0.0, n_processes=1)
+
 
 @pytest.fixture
 def nlp():
@@ -148,7 +151,7 @@ def test_a_model_that_predicts_no_marks_learns_boundaries_alone(nlp, folder):
 
 
 def test_a_model_learns_from_its_teacher_alone(nlp, folder):
-    settings = PackedSettings(steps=150, size=256, learn_rate=0.01, warmup=10, dropout=0.0, n_processes=1)
+    settings = replace(PLAIN, steps=150)
     train_packed(nlp, config_of(folder), settings)
     teacher = nlp.get_pipe("sentence_segmenter").model
     student = spacy.blank("xx")
@@ -222,7 +225,7 @@ def test_a_process_ends_when_the_one_that_asked_for_batches_was_killed(nlp, fold
 
 def test_training_on_packed_batches_lowers_the_loss(nlp, folder):
     losses = []
-    settings = PackedSettings(steps=150, size=256, learn_rate=0.01, warmup=10, n_processes=1)
+    settings = replace(PLAIN, steps=150)
     train_packed(nlp, config_of(folder), settings, watch=lambda done, loss: losses.append((done, loss)))
     assert [done for done, _ in losses] == [50, 100, 150]
     assert losses[-1][1] < 0.7 * losses[0][1]

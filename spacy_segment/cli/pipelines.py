@@ -95,7 +95,7 @@ def write_pipeline(nlp: Language, path: Path) -> None:
         if path.exists():
             nlp.to_disk(path)
         else:
-            with whole_folder(path.absolute()) as folder:
+            with whole_folder(path) as folder:
                 nlp.to_disk(folder)
     except OSError as error:
         if str(error).startswith("[SEG"):

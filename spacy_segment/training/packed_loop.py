@@ -29,7 +29,7 @@ EVERY = 200
 
 @dataclass(frozen=True)
 class PackedSettings:
-    """How to train; the defaults are those of the embedded weights.
+    """How to train; the defaults are those of the embedded weights' workflow (`project run embedded`).
 
     steps (int): Batches. size (int): pieces of each. learn_rate (float): reached after `warmup` steps, then falling to 0.
     dropout (float): Share of the states left out. hidden (float): Share of the pieces hidden. bpe_dropout (float): See `Recipe`.
