@@ -40,6 +40,12 @@ def test_initials_stand_before_words_with_a_capital():
     assert initials <= set("WAMSPN")
 
 
+def test_initials_end_sentences_and_stand_inside_of_them():
+    texts = [abbreviate(TEXT, STARTS, np.random.default_rng(seed), "xx").text for seed in range(300)]
+    assert any(re.search(r" [WAMSPN]\.[WAMSPN]\. She ", text) for text in texts)
+    assert any(re.search(r" [WAMSPN]\.[WAMSPN]\. Miller ", text) for text in texts)
+
+
 def test_text_without_spaces_gets_none():
     text = "昨日は雨でした。今日は晴れです。"
     longer = abbreviate(text, np.asarray([0, 8]), np.random.default_rng(0), "ja")

@@ -34,6 +34,11 @@ def test_listed_keeps_the_opening_of_an_item_with_it(in_lines, expected):
     assert parts(restyling.listed(text, starts, AlwaysFirst(in_lines))) == expected
 
 
+def test_items_of_a_list_may_be_short():
+    text, starts = join(["One.", "Two three four five six.", "Seven eight nine ten."])
+    assert parts(restyling.listed(text, starts, AlwaysFirst(index=1))) == ["One.\n", "- Two\n", "- Seven"]
+
+
 class AlwaysFirst:
     """Random numbers that take the first of everything; a list of two sentences from the second on."""
 
@@ -47,7 +52,7 @@ class AlwaysFirst:
     def choice(self, options, p=None):
         return 0 if isinstance(options, int) else options[0]
 
-    def integers(self, n):
+    def integers(self, *bounds):
         return self.index
 
     def geometric(self, p):

@@ -18,10 +18,10 @@ from .corruption import Corrupted
 
 LONGEST = 8
 # How often a word inside a sentence gets an abbreviation before it, and the full stop at the end of a sentence one.
-INSIDE, AT_END = 0.08, 0.06
-# How often it is the initial of a name, before a word with a capital; how often a word of the text cut short, although
-# abbreviations are known, and how long it is then.
-INITIAL, CUT = 0.4, 0.3
+INSIDE, AT_END = 0.08, 0.15
+# How often it is the initial of a name, before a word with a capital; how often several of them ("U.K."), there and at the
+# end of a sentence; how often a word of the text cut short, although abbreviations are known, and how long it is then.
+INITIAL, INITIALS, CUT = 0.3, 0.3, 0.3
 CUT_LENGTHS = (2, 5)
 
 
@@ -39,7 +39,8 @@ def known_abbreviations(lang: str) -> tuple[str, ...]:
 def abbreviate(text: str, starts: Ints1d, rng: np.random.Generator, lang: str) -> Corrupted:
     """Put abbreviations and initials before some words inside sentences, and at the end of some sentences.
 
-    Initials and words cut short are made of the text itself. A text without spaces stays as it is.
+    Whether "the U.K." ends a sentence is seen from the word behind it alone, so both happen. Initials and words cut short are
+    made of the text itself. A text without spaces stays as it is.
     """
     points = code_points(text)
     letter, upper, space = (is_kind(points, kind) for kind in ("letter", "upper", "space"))
@@ -49,12 +50,18 @@ def abbreviate(text: str, starts: Ints1d, rng: np.random.Generator, lang: str) -
     stops = np.zeros(len(text), dtype=bool)
     stops[1:] = (points[1:] == ord(".")) & letter[:-1] & np.append(space[2:], True)
     capitals, draw = np.flatnonzero(upper), _drawer(text, known_abbreviations(lang), rng)
+
+    def initials(n: int) -> str:
+        return "".join(text[place] + "." for place in rng.choice(capitals, n))
+
     added: dict[int, str] = {}
     for place in np.flatnonzero(inside & (rng.random(len(text)) < INSIDE)).tolist():
-        is_initial = upper[place] and rng.random() < INITIAL
-        added[place] = (text[rng.choice(capitals)] + "." if is_initial else draw()) + " "
+        kind = rng.random() if upper[place] else 1.0
+        n_initials = 1 if kind < INITIAL else rng.integers(2, 4) if kind < INITIAL + INITIALS else 0
+        added[place] = (initials(n_initials) or draw()) + " "
     for place in np.flatnonzero(stops & (rng.random(len(text)) < AT_END)).tolist():
-        added[place] = " " + draw()[:-1]
+        are_initials = len(capitals) and rng.random() < INITIALS
+        added[place] = " " + (initials(rng.integers(2, 4)) if are_initials else draw())[:-1]
     return insert(text, starts, added)
 
 

@@ -15,6 +15,8 @@ OTHER_ENDS = {"。": "？！．｡?!…", "．": "。？！｡?!…", "।": "?!
 STOPS = tuple(FAMILIES["stop"])
 FINAL_MARKS = STOPS + tuple(FAMILIES["question"] + FAMILIES["exclamation"])
 QUOTATION_MARKS = ("“”", '""', "«»", "»«", "„“", "””", "「」", "『』")
+# Words of a short item of a list, at most.
+LONGEST_ITEM = 5
 # What opens an item of a list, by itself and with the number of the item; the numbers of items.
 BULLETS = ("- ", "* ", "• ", "– ")
 NUMBERED = ("{}. ", "{}) ", "({}) ", "{}.) ", "• {}. ")
@@ -63,18 +65,24 @@ def quoted(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0.25)
 
 
 def listed(text: str, starts: Ints1d, rng: np.random.Generator) -> Corrupted:
-    """Some sentences in a row become the items of a list, each on a line or all in one; half of the lists lose the final stops."""
+    """Some sentences in a row become the items of a list, each on a line or all in one.
+
+    Half of the lists lose the final stops, and half of those all but the first words of each item.
+    """
     sentences = _sentences(text, starts)
     first = int(rng.integers(max(1, len(sentences))))
     last = min(first + int(rng.geometric(0.3)), len(sentences))
-    in_lines, bare = rng.random() < 0.5, rng.random() < 0.5
+    in_lines, bare, short = rng.random() < 0.5, rng.random() < 0.5, rng.random() < 0.5
     marker = str(rng.choice(BULLETS + NUMBERED if in_lines else NUMBERED))
     numbers = NUMBERS[rng.choice(len(NUMBERS), p=(0.6, 0.25, 0.15))]
     if first and in_lines:
         sentences[first - 1] = sentences[first - 1].rstrip() + "\n"
     for number, i in enumerate(range(first, last)):
         body = sentences[i].rstrip()
-        body = body.rstrip(FAMILIES["stop"]) if bare else body
+        if bare:
+            words = body.split(maxsplit=LONGEST_ITEM)
+            body = " ".join(words[: rng.integers(1, LONGEST_ITEM + 1)]) if short else body
+            body = body.rstrip(FAMILIES["stop"])
         sentences[i] = marker.format(numbers[number % len(numbers)]) + body + ("\n" if in_lines else " ")
     return _joined(sentences)
 
