@@ -11,11 +11,11 @@ from torch import nn
 from ..errors import Errors
 from ..types import Floats1d, Floats2d
 from .checkpoints import build_config, read_checkpoint
-from .shim import TorchShim, check_vocabulary
+from .shim import VocabularyShim, check_vocabulary
 
 
-class HFShim(TorchShim):
-    """Adds the tokenizer and the place the weights come from, which is read when they are first needed."""
+class HFShim(VocabularyShim):
+    """Adds the place the weights come from, which is read when they are first needed."""
 
     def __init__(
         self,
@@ -34,7 +34,6 @@ class HFShim(TorchShim):
         self.n_layers = n_layers
         self.head: tuple[Floats2d, Floats1d] | None = None
         self.threshold: float | None = None
-        self._tokenizer: Tokenizer | None = None
 
     @property
     def module(self) -> nn.Module:
@@ -57,17 +56,12 @@ class HFShim(TorchShim):
     @property
     def tokenizer(self) -> Tokenizer:
         """RAISES (ValueError): SEG302, SEG310."""
-        if self._tokenizer is None:
-            _ = self.module
-            self._tokenizer = Tokenizer.from_str(self.meta["tokenizer"])
-            self._tokenizer.no_truncation()
-            self._tokenizer.no_padding()
-        return self._tokenizer
+        _ = self.module  # which is read when it is first needed, and brings the tokenizer
+        return super().tokenizer
 
     def restore(self, tensors: dict, meta: dict[str, Any]) -> None:
         super().restore(tensors, meta)
         self._limit_lookahead()
-        self._tokenizer = None
         self.head = self.threshold = None
 
     def _limit_lookahead(self) -> None:
@@ -87,7 +81,7 @@ class HFShim(TorchShim):
         return super().to_bytes()
 
     def check_meta(self, meta: dict[str, Any], n_tensors: int) -> None:
-        """As in `TorchShim`: layers, vocabulary and special pieces fit the tensors and each other."""
+        """As in `VocabularyShim`: layers, vocabulary and special pieces fit the tensors and each other."""
         config = build_config(meta["config"])
         if config.num_hidden_layers > n_tensors:
             raise ValueError(f"it tells of {config.num_hidden_layers} layers, and there are {n_tensors} tensors")

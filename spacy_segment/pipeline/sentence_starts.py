@@ -1,5 +1,6 @@
 """Boundaries between pieces -> sentence starts of a Doc."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,61 @@ from ..types import BOUNDARY_PROBS, INNER_PROBS, Boundaries, Ints1d
 Settings = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Candidates:
+    """Where sentences of a Doc may start: n offsets, the first one 0, with the boundary logit of each and what limits the choice.
+
+    forced, forbidden (ndarray): Booleans, (n,). lengths (Ints1d): of the text from each to the next, in the unit of the limits.
+    certain (float): See `decode`.
+    """
+
+    offsets: Ints1d
+    logits: np.ndarray
+    forced: np.ndarray
+    forbidden: np.ndarray
+    lengths: Ints1d
+    min_length: int
+    max_length: int | None
+    certain: float
+
+    def choose(self, threshold: float | None, prior: LengthPrior | None) -> Ints1d:
+        """RETURNS (Ints1d): Offsets of the sentence starts, the first one 0."""
+        starts = decode(
+            self.logits,
+            threshold=threshold,
+            min_length=self.min_length,
+            max_length=self.max_length,
+            lengths=self.lengths,
+            forced=self.forced,
+            forbidden=self.forbidden,
+            prior=prior,
+            certain=self.certain,
+        )
+        return self.offsets[starts]
+
+
+def find_candidates(doc: Doc, at_tokens: Boundaries, settings: Settings) -> Candidates:
+    """at_tokens (Boundaries): See `move_to_tokens`. settings (dict): As of `SentenceSegmenter`."""
+    must, must_not = _presets(doc, overwrite=settings["overwrite"])
+    # A token may stand on a line of its own and yet have no piece: signs that the tokenizer does not know.
+    tokens = token_offsets(doc)[0][~is_space(doc)]
+    lines = tokens[_follows_newline(doc, tokens, settings["newlines"])]
+    offsets = np.unique(np.concatenate([at_tokens.offsets, [0], must, lines]))
+    logits = np.zeros(len(offsets))
+    logits[np.searchsorted(offsets, at_tokens.offsets)] = at_tokens.logits
+    forbidden = is_among(offsets, must_not)
+    return Candidates(
+        offsets,
+        logits,
+        forced=(is_among(offsets, must) | _follows_newline(doc, offsets, settings["newlines"])) & ~forbidden,
+        forbidden=forbidden,
+        lengths=_lengths(doc, offsets, settings),
+        min_length=settings["min_length"],
+        max_length=settings["max_length"],
+        certain=MARKED if ends_with_mark(doc[-TAIL:].text_with_ws) else CERTAIN,
+    )
+
+
 def annotate(
     doc: Doc, boundaries: Boundaries, settings: Settings, *, threshold: float | None, prior: LengthPrior | None
 ) -> None:
@@ -30,32 +86,13 @@ def annotate(
 
     settings (dict): As of `SentenceSegmenter`. threshold and prior are those of the Doc: of the adapter that it asks for.
     """
-    candidates = move_to_tokens(doc, boundaries, split=settings["split_tokens"])
-    must, must_not = _presets(doc, overwrite=settings["overwrite"])
-    # A token may stand on a line of its own and yet have no piece: signs that the tokenizer does not know.
-    tokens = token_offsets(doc)[0][~is_space(doc)]
-    lines = tokens[_follows_newline(doc, tokens, settings["newlines"])]
-    offsets = np.unique(np.concatenate([candidates.offsets, [0], must, lines]))
-    logits = np.zeros(len(offsets))
-    logits[np.searchsorted(offsets, candidates.offsets)] = candidates.logits
-    forbidden = is_among(offsets, must_not)
-    starts = decode(
-        logits,
-        threshold=threshold,
-        min_length=settings["min_length"],
-        max_length=settings["max_length"],
-        lengths=_lengths(doc, offsets, settings),
-        forced=(is_among(offsets, must) | _follows_newline(doc, offsets, settings["newlines"])) & ~forbidden,
-        forbidden=forbidden,
-        prior=prior,
-        certain=MARKED if ends_with_mark(doc[-TAIL:].text_with_ws) else CERTAIN,
-    )
-    chosen = offsets[starts]
+    at_tokens = move_to_tokens(doc, boundaries, split=settings["split_tokens"])
+    chosen = find_candidates(doc, at_tokens, settings).choose(threshold, prior)
     split_tokens(doc, chosen[1:])
     token_starts, _ = token_offsets(doc)
     set_sent_starts(doc, is_among(token_starts, chosen))
     if settings["store_probs"]:
-        _store_probs(doc, token_starts, candidates)
+        _store_probs(doc, token_starts, at_tokens)
 
 
 def _presets(doc: Doc, *, overwrite: bool) -> tuple[Ints1d, Ints1d]:
@@ -85,12 +122,12 @@ def _lengths(doc: Doc, offsets: Ints1d, settings: Settings) -> Ints1d:
     return np.searchsorted(starts, ends) - np.searchsorted(starts, offsets)
 
 
-def _store_probs(doc: Doc, token_starts: Ints1d, candidates: Boundaries) -> None:
+def _store_probs(doc: Doc, token_starts: Ints1d, boundaries: Boundaries) -> None:
     """Keep the probability that a sentence starts at each token (1 for the first, 0 where no piece starts) and inside."""
-    probs = np.exp(-np.logaddexp(0, -candidates.logits.astype(np.float64)))
-    here = is_among(candidates.offsets, token_starts)
+    probs = np.exp(-np.logaddexp(0, -boundaries.logits.astype(np.float64)))
+    here = is_among(boundaries.offsets, token_starts)
     at_tokens = np.zeros(len(token_starts), dtype=np.float32)
-    at_tokens[np.searchsorted(token_starts, candidates.offsets[here])] = probs[here]
+    at_tokens[np.searchsorted(token_starts, boundaries.offsets[here])] = probs[here]
     at_tokens[0] = 1.0
     doc.user_data[BOUNDARY_PROBS] = at_tokens
-    doc.user_data[INNER_PROBS] = np.stack([candidates.offsets[~here], probs[~here]], axis=1)
+    doc.user_data[INNER_PROBS] = np.stack([boundaries.offsets[~here], probs[~here]], axis=1)

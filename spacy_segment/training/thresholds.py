@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from math import sqrt
 
-import numpy as np
 from spacy.training import Example
 
-from ..align import move_to_tokens, sent_start_offsets, text_length
-from ..decoding import decode
+from ..align import move_to_tokens, sent_start_offsets
 from ..length_prior import LengthPrior
 from ..metrics import PRF, count
+from ..pipeline.sentence_starts import find_candidates
 
 THRESHOLDS = [0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8]
 TRIED: tuple[float | None, ...] = (*THRESHOLDS, None)
@@ -34,17 +33,10 @@ def count_boundaries(pipe, examples: Iterable[Example], priors: Priors = (None,)
 
 def _count_in_one(pipe, example: Example, priors: Priors) -> list[Counts]:
     doc = example.predicted
-    boundaries = move_to_tokens(doc, pipe.predict([doc])[0], split=pipe.cfg["split_tokens"])
+    at_tokens = move_to_tokens(doc, pipe.predict([doc])[0], split=pipe.cfg["split_tokens"])
+    candidates = find_candidates(doc, at_tokens, pipe.cfg)
     gold = sent_start_offsets(example.reference)[1:].tolist()
-    offsets = np.append(0, boundaries.offsets)
-    logits = np.append(0.0, boundaries.logits)
-    lengths = np.diff(offsets, append=text_length(doc))
-
-    def counted(threshold: float | None, prior: LengthPrior | None) -> PRF:
-        chosen = decode(logits, threshold=threshold, lengths=lengths, prior=prior)
-        return count(gold, offsets[chosen[1:]].tolist())
-
-    return [{t: counted(t, prior) for t in TRIED} for prior in priors]
+    return [{t: count(gold, candidates.choose(t, prior)[1:].tolist()) for t in TRIED} for prior in priors]
 
 
 def add_counts(counts: Iterable[Mapping[float | None, PRF]]) -> Counts:
