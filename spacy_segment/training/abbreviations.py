@@ -51,17 +51,17 @@ def abbreviate(text: str, starts: Ints1d, rng: np.random.Generator, lang: str) -
     stops[1:] = (points[1:] == ord(".")) & letter[:-1] & np.append(space[2:], True)
     capitals, draw = np.flatnonzero(upper), _drawer(text, known_abbreviations(lang), rng)
 
-    def initials(n: int) -> str:
-        return "".join(text[place] + "." for place in rng.choice(capitals, n))
+    def initials(*, several: bool) -> str:
+        places = rng.choice(capitals, rng.integers(2, 4) if several else 1)
+        return "".join(text[place] + "." for place in places)
 
     added: dict[int, str] = {}
     for place in np.flatnonzero(inside & (rng.random(len(text)) < INSIDE)).tolist():
         kind = rng.random() if upper[place] else 1.0
-        n_initials = 1 if kind < INITIAL else rng.integers(2, 4) if kind < INITIAL + INITIALS else 0
-        added[place] = (initials(n_initials) or draw()) + " "
+        added[place] = (initials(several=kind >= INITIAL) if kind < INITIAL + INITIALS else draw()) + " "
     for place in np.flatnonzero(stops & (rng.random(len(text)) < AT_END)).tolist():
         are_initials = len(capitals) and rng.random() < INITIALS
-        added[place] = " " + (initials(rng.integers(2, 4)) if are_initials else draw())[:-1]
+        added[place] = " " + (initials(several=True) if are_initials else draw())[:-1]
     return insert(text, starts, added)
 
 
