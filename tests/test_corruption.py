@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_segment.training.augmenters import CORRUPTIONS
-from spacy_segment.training.corruption import CONDITIONS, FAMILIES, corrupted, lower_case, remove, shorten
+from spacy_segment.training.corruption import CONDITIONS, FAMILIES, corrupted, lower_case, remove, shorten, upper
 
 SENTENCES = [
     "Hello, World!",
@@ -78,6 +78,8 @@ def test_corruptions_move_starts_with_their_characters(name, sentences, gap, see
     moved = changed.starts.tolist()
     assert moved == sorted(set(moved))
     assert all(0 <= start < len(changed.text) and not changed.text[start].isspace() for start in moved)
+    if name == "indented":
+        assert changed.text.upper().split() == text.upper().split()
     if name in ("flat", "wrapped", "clean"):
         assert moved == starts.tolist()
         assert changed.text.split() == text.split()
@@ -99,6 +101,10 @@ def test_remove_keeps_the_first_of_joined_white_space():
 
 def test_lower_case_keeps_offsets():
     assert lower_case("İSTANBUL A") == "İstanbul a"
+
+
+def test_upper_keeps_offsets():
+    assert upper("straße a", np.asarray([0])).text == "STRAßE A"
 
 
 def test_shorten_gives_whole_sentences():

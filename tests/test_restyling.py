@@ -1,5 +1,6 @@
 """Paragraphs, questions, quotations and lists, made of sentences that have none."""
 
+import numpy as np
 import pytest
 from test_corruption import join
 
@@ -37,6 +38,25 @@ def test_listed_keeps_the_opening_of_an_item_with_it(in_lines, expected):
 def test_items_of_a_list_may_be_short():
     text, starts = join(["One.", "Two three four five six.", "Seven eight nine ten."])
     assert parts(restyling.listed(text, starts, AlwaysFirst(index=1))) == ["One.\n", "- Two\n", "- Seven"]
+
+
+def test_indented_folds_lines_and_keeps_the_words():
+    text, starts = join(["One two three four.", "Five six seven eight nine ten eleven.", "Twelve!"])
+    seen = set()
+    for seed in range(60):
+        changed = restyling.indented(text, starts, np.random.default_rng(seed))
+        assert changed.text.lower().split() == text.lower().split()
+        assert [part.split()[0].lower() for part in parts(changed)] == ["one", "five", "twelve!"]
+        assert max(len(line) for line in changed.text.split("\n")) <= 90
+        lines = changed.text.split("\n")
+        seen |= {"capitals"} if changed.text.isupper() else set()
+        seen |= {"margin"} if any(line.startswith("  ") for line in lines) else set()
+        seen |= (
+            {"list"}
+            if changed.text.count("\n") >= 2 and all(changed.text[s - 1] == "\n" for s in changed.starts[1:])
+            else set()
+        )
+    assert seen == {"capitals", "margin", "list"}
 
 
 class AlwaysFirst:

@@ -77,6 +77,12 @@ def lower(text: str, starts: Ints1d) -> Corrupted:
     return clean(lower_case(text), starts)
 
 
+def upper(text: str, starts: Ints1d) -> Corrupted:
+    """In capitals; characters whose upper case is longer than one stay."""
+    raised = text.upper()
+    return clean(raised if len(raised) == len(text) else "".join(_single(c.upper(), c) for c in text), starts)
+
+
 def partial(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0.5) -> Corrupted:
     """Every punctuation mark removed with probability `p`."""
     points = code_points(text)
@@ -192,7 +198,11 @@ def lower_case(text: str) -> str:
     lowered = text.lower()
     if len(lowered) == len(text):
         return lowered
-    return "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+    return "".join(_single(c.lower(), c) for c in text)
+
+
+def _single(changed: str, character: str) -> str:
+    return changed if len(changed) == 1 else character
 
 
 def mark_classes(points: Ints1d) -> Ints1d:

@@ -1,4 +1,4 @@
-"""What texts of users have and most gold texts lack: paragraphs, questions, quotations, lists.
+"""What texts of users have and most gold texts lack: paragraphs, questions, quotations, lists, headings, margins.
 
 Pure functions of a text and its sentence starts, as those of `corruption`.
 """
@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..types import Ints1d
-from .corruption import FAMILIES, Corrupted, clean, corrupted
+from .corruption import FAMILIES, Corrupted, clean, corrupted, upper
 
 # What else may end a sentence that ends with this full stop; "?!…" if it is not here.
 OTHER_ENDS = {"。": "？！．｡?!…", "．": "。？！｡?!…", "।": "?!॥", "۔": "؟!.", "።": "፧!", "։": ":?!"}
@@ -18,7 +18,7 @@ QUOTATION_MARKS = ("“”", '""', "«»", "»«", "„“", "””", "「」",
 # Words of a short item of a list, at most.
 LONGEST_ITEM = 5
 # What opens an item of a list, by itself and with the number of the item; the numbers of items.
-BULLETS = ("- ", "* ", "• ", "– ")
+BULLETS = ("- ", "* ", "• ", "– ", "# ", "## ", "> ")
 NUMBERED = ("{}. ", "{}) ", "({}) ", "{}.) ", "• {}. ")
 NUMBERS = (
     tuple(map(str, range(1, 31))),
@@ -65,7 +65,7 @@ def quoted(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0.25)
 
 
 def listed(text: str, starts: Ints1d, rng: np.random.Generator) -> Corrupted:
-    """Some sentences in a row become the items of a list, each on a line or all in one.
+    """Some sentences in a row become the items of a list (or headings), each on a line or all in one.
 
     Half of the lists lose the final stops, and half of those all but the first words of each item.
     """
@@ -84,6 +84,32 @@ def listed(text: str, starts: Ints1d, rng: np.random.Generator) -> Corrupted:
             body = " ".join(words[: rng.integers(1, LONGEST_ITEM + 1)]) if short else body
             body = body.rstrip(FAMILIES["stop"])
         sentences[i] = marker.format(numbers[number % len(numbers)]) + body + ("\n" if in_lines else " ")
+    return _joined(sentences)
+
+
+def indented(text: str, starts: Ints1d, rng: np.random.Generator) -> Corrupted:
+    """Lines as in a file of plain text, broken at a random width, those that go on with a sentence after a margin.
+
+    Half of the texts are lists, where every sentence begins a line. A third of the texts is in capitals.
+    """
+    margin, width = "\n" + " " * int(rng.choice((0, 2, 3, 4, 8))), int(rng.integers(30, 90))
+    p_ends_line = 1.0 if rng.random() < 0.5 else 0.1
+    changed = upper(text, starts) if rng.random() < 1 / 3 else clean(text, starts)
+    sentences, column = [], 0
+    for sentence in _sentences(changed.text, changed.starts):
+        folded = ""
+        for word in sentence.split():
+            if column and column + len(word) > width:
+                if folded:
+                    folded = folded[:-1] + margin
+                else:
+                    sentences[-1] = sentences[-1][:-1] + margin
+                column = len(margin) - 1
+            folded += word + " "
+            column += len(word) + 1
+        if rng.random() < p_ends_line:
+            folded, column = folded[:-1] + "\n", 0
+        sentences.append(folded)
     return _joined(sentences)
 
 
