@@ -95,7 +95,8 @@ def indented(text: str, starts: Ints1d, rng: np.random.Generator) -> Corrupted:
     margin, width = "\n" + " " * int(rng.choice((0, 2, 3, 4, 8))), int(rng.integers(30, 90))
     p_ends_line = 1.0 if rng.random() < 0.5 else 0.1
     changed = upper(text, starts) if rng.random() < 1 / 3 else clean(text, starts)
-    sentences, column = [], 0
+    sentences: list[str] = []
+    column = 0
     for sentence in _sentences(changed.text, changed.starts):
         folded = ""
         for word in sentence.split():
