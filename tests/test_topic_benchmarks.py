@@ -13,7 +13,7 @@ from spacy_segment.cli.topic_details import topic_details_cli  # noqa: F401 (reg
 from spacy_segment.cli.topics import topics_cli  # noqa: F401 (registers the command)
 from spacy_segment.models.static import StaticEncoder
 from spacy_segment.training.topic_formats import Section, TopicRecord
-from spacy_segment.training.topic_readers import strip_record
+from spacy_segment.training.topic_readers import change_record
 from spacy_segment.training.vectors import random_directions, train_vectors
 
 BREAD = "Mix the flour with water. Let the dough rest for an hour. Bake the bread, then let it cool."
@@ -190,10 +190,10 @@ def test_stripped_records_keep_their_topics():
             Section(23, 33, "c", "C", 1),
         ]
     )
-    stripped = strip_record(record, "corrupted")
+    stripped = change_record(record, "corrupted")
     assert stripped.text == "bread it rises rain then "
     assert [(stripped.text[s.start : s.end], s.label) for s in stripped.sections] == [
         ("bread it rises ", "A"),
         ("rain then ", "C"),
     ]
-    assert strip_record(record, "clean") is record
+    assert change_record(record, "clean") is record

@@ -22,7 +22,7 @@ from ..metrics import PRF, boundary_prf, boundary_similarity, pk, window_diff
 from ..pipeline.topic_segmenter import TopicSegmenter
 from ..scorers import CORPUS, LANGUAGE
 from ..topics import TOPICS, find_units, topics_of
-from ..training.topic_readers import TopicCorpus, sentence_starts
+from ..training.topic_readers import TOPIC_CONDITIONS, TopicCorpus, sentence_starts
 from ..types import Bools1d
 from .benchmark import benchmark_app, say_missing, split_names
 from .pipelines import find_pipe, load_pipeline, run_before
@@ -83,6 +83,7 @@ def topics_cli(
     sentences: str = typer.Option(
         "ours", help="Units: ours (the sentences of the pipeline), rule (a plain splitter), lines"
     ),
+    condition: str = typer.Option("clean", help="clean, flat, corrupted, or headed: titles in the text, as headings"),
     limit: int = typer.Option(0, min=0, help="Documents per file, 0 for all"),
     threshold: float | None = typer.Option(None, help="Another threshold of our component"),
     per_corpus: bool = typer.Option(False, "--per-corpus", help="Print every corpus"),
@@ -93,13 +94,21 @@ def topics_cli(
 ) -> None:
     """Pk, WindowDiff, B, boundary F1 and speed of topic segmenters; a corpus is a folder, means are over corpora."""
     with reported():
+        if condition not in TOPIC_CONDITIONS:
+            raise ValueError(
+                Errors.SEG200.format(
+                    name="condition", expected=f"one of {', '.join(TOPIC_CONDITIONS)}", value=condition
+                )
+            )
         nlp = load_pipeline(model, "xx", {}, topics=True)
         pipe = find_pipe(nlp, TopicSegmenter)
         if threshold is not None:
             pipe.cfg["threshold"] = threshold
         chosen = split_names("systems", systems) if systems else None
         segmenters = make_segmenters(pipe, chosen)
-        figures, splitting = compare(nlp, segmenters, data, sentences, limit, LANGUAGE if by_language else CORPUS)
+        figures, splitting = compare(
+            nlp, segmenters, data, sentences, limit, LANGUAGE if by_language else CORPUS, condition
+        )
     console = Console()
     rows = {name: _macro(corpora) for name, corpora in figures.items()}
     table = Table(
@@ -136,18 +145,19 @@ def compare(
     sentences: str,
     limit: int,
     group: tuple[str, str] = CORPUS,
+    condition: str = "clean",
 ) -> tuple[dict[str, dict[str, Figures]], float]:
     """Run every segmenter on every document.
 
     group (tuple): Key of what makes a corpus in `Doc.user_data`: `CORPUS` or `LANGUAGE`.
-
+    condition (str): Of `TOPIC_CONDITIONS`.
     RETURNS (tuple): Segmenter -> corpus -> figures, and sentences per second of sentence splitting (0 if not ours).
     RAISES (ValueError): SEG110, SEG141; SEG115 if no document has two sentences.
     """
     pipe = find_pipe(nlp, TopicSegmenter)
     documents: dict[str, list[tuple[Doc, Bools1d]]] = defaultdict(list)
     seconds, n_sentences = 0.0, 0
-    for example in TopicCorpus(data, limit=limit)(nlp):
+    for example in TopicCorpus(data, limit=limit, condition=condition)(nlp):
         text = example.reference.text
         if sentences == "ours":
             start = time.perf_counter()

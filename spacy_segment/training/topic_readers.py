@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 from spacy.attrs import IS_SPACE
@@ -17,13 +18,18 @@ from ..align import reference_doc
 from ..errors import Errors
 from ..scorers import CORPUS, LANGUAGE
 from ..topics import NO_LABEL, TOPICS
+from .augmenters import check_probability
 from .corruption import CONDITIONS
 from .formats import find_files, take
+from .titled import put_headings
 from .topic_formats import Section, TopicRecord, read_topics
 
 Corpus = Callable[[Language], Iterator[Example]]
 
 SUFFIXES = (".jsonl", ".json", ".ref", ".txt", ".md", ".cnxml", "")
+# What may become of a document before it is judged.
+HEADED = "headed"
+TOPIC_CONDITIONS = (*CONDITIONS, HEADED)
 # A plain splitter for training texts: after closing punctuation before white space, after CJK full stops, at newlines.
 SENTENCE_END = re.compile(r"(?:[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[”’」』）]*|\n)\s*")
 
@@ -42,7 +48,7 @@ def TopicCorpus(
     limit (int): So many documents of every file and no more, 0 for all.
     sentences (str): Sentences of the reference: "rule" (a plain splitter) or "lines". They serve training where no
         component sets sentences on the predicted Docs.
-    condition (str): "clean", "flat" or "corrupted", see `strip_record`.
+    condition (str): Of `TOPIC_CONDITIONS`.
     RAISES (ValueError): SEG110, SEG141 when it is read.
     """
 
@@ -51,7 +57,7 @@ def TopicCorpus(
             for number, record in enumerate(read_topics(file)):
                 if limit and number >= limit:
                     break
-                yield make_topic_example(nlp, strip_record(record, condition), corpus_of(file), spans_key, sentences)
+                yield make_topic_example(nlp, change_record(record, condition), corpus_of(file), spans_key, sentences)
 
     return read
 
@@ -66,6 +72,7 @@ def MixedTopics(
     coarse: bool = False,
     seed: int = 0,
     max_chars: int = 0,
+    headings: float = 0.0,
 ) -> Corpus:
     """An endless stream of documents, or runs of sentences of them, from many corpora, for `max_epochs = -1`. Every file is a corpus.
 
@@ -75,8 +82,10 @@ def MixedTopics(
     join (float): How often two runs of different documents stand in one text; a topic starts between them.
     coarse (bool): Every token is a sentence: enough for models that read the text itself, and made many times faster.
     max_chars (int): Characters of every file that are read at most, in whole documents from the first on; 0 for all.
-    RAISES (ValueError): SEG110, SEG141 when it is read; SEG211 if there is no document.
+    headings (float): How often a document has its titles in the text, see `put_headings`.
+    RAISES (ValueError): SEG200; SEG110, SEG141 when it is read; SEG211 if there is no document.
     """
+    check_probability("headings", headings)
 
     def read(nlp: Language) -> Iterator[Example]:
         rng = np.random.default_rng(seed)
@@ -88,10 +97,15 @@ def MixedTopics(
         if not shelves:
             raise ValueError(Errors.SEG211.format(path=path))
         shares = np.asarray([sum(len(r.text) for r in shelf.records) ** exponent for shelf in shelves])
+        headed: dict[int, TopicRecord] = {}
 
         def draw() -> tuple[_Shelf, TopicRecord]:
             shelf = shelves[rng.choice(len(shelves), p=shares / shares.sum())]
             record = shelf.records[rng.integers(len(shelf.records))]
+            if rng.random() < headings:
+                plain = record
+                record = headed.get(id(plain)) or put_headings(plain, rng)
+                headed[id(plain)] = record
             return shelf, _run(record, max_units, sentences, rng) if max_units else record
 
         made: dict[int, Example] = {}
@@ -156,10 +170,14 @@ def join_records(first: TopicRecord, second: TopicRecord) -> TopicRecord:
     return TopicRecord(f"{first.id}+{second.id}", first.text + gap + second.text, left + right, lang)
 
 
-def strip_record(record: TopicRecord, condition: str) -> TopicRecord:
-    """A record under a condition of the benchmark: what is left of its topics, with a space between them; parts are left out."""
+def change_record(record: TopicRecord, condition: str) -> TopicRecord:
+    """A record under one of `TOPIC_CONDITIONS`: as it is, with its titles as headings, or what is left of its topics, with a space
+    between them and without their parts.
+    """
     if condition == "clean":
         return record
+    if condition == HEADED:
+        return put_headings(record, np.random.default_rng(crc32(record.id.encode())))
     text, sections = "", []
     for section in record.sections:
         if section.level == 1:
