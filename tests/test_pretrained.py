@@ -1,5 +1,6 @@
 """The embedded model, on texts of our own."""
 
+import re
 import socket
 
 import pytest
@@ -80,3 +81,45 @@ def test_initialize_keeps_the_pretrained_weights(nlp):
     other.initialize()
     text = " ".join(TEXTS["en"])
     assert [s.text for s in other(text).sents] == [s.text for s in nlp(text).sents]
+
+
+HEADED = """Rules of the Community Garden
+
+1. Opening Hours
+
+The garden is open from sunrise to sunset on every day of the year. In winter the gate on the north side stays closed.
+
+The shed closes an hour before the gate. Tools that are brought back later go into the box beside the door.
+
+2. Membership and Fees
+
+Anybody who lives in the district can become a member. The fee is thirty euros a year, and fifteen for students.
+
+Whoever does not pay by the end of March loses the right to a bed. The board may grant a longer time in cases of hardship.
+
+3. Water
+
+Rain is collected in the barrels along the fence. Please use it before you turn on the tap. The pump must not run at night.
+
+Hoses are rolled up after use. A leaking hose is reported to the keeper, who has spare parts.
+
+4. Dogs and Other Animals
+
+Dogs stay on a leash. They are not allowed on the beds or near the pond, where frogs and newts live.
+
+Bees belong to the school next door. Do not open the hives, and keep children away from them.
+"""
+
+
+@pytest.mark.parametrize("mark", ["", "## "])
+def test_topics_start_at_their_headings(mark):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentence_segmenter")
+    nlp.add_pipe("topic_segmenter")
+    doc = nlp(re.sub(r"(?m)^(?=\d)", mark, HEADED))
+    starts = [span.text.split("\n")[0] for span in doc.spans["topics"]]
+    assert starts[-4:] == [
+        f"{mark}{heading}"
+        for heading in ("1. Opening Hours", "2. Membership and Fees", "3. Water", "4. Dogs and Other Animals")
+    ]
+    assert len(starts) <= 5  # the title may stand alone
