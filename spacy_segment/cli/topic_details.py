@@ -29,6 +29,8 @@ VIEWS = {
     "headings": ({"units": "sentences", "levels": 1}, HEADED),
     "no punctuation or case": ({"units": "sentences", "levels": 1}, "corrupted"),
 }
+# Characters of a line where there is no terminal.
+WIDE = 160
 
 
 @benchmark_app.command("topic-details")
@@ -52,7 +54,10 @@ def topic_details_cli(
         found = [columns[view][corpus].figures for view in VIEWS]
         label = f"{fmean(cell.labels):.3f}" if cell.labels else "-"
         table.add_row(corpus, *map(_words, found), label, *map(_words, baselines[corpus].values()))
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = WIDE
+    console.print(table)
 
 
 @dataclass
