@@ -19,7 +19,7 @@ QUOTATION_MARKS = ("“”", '""', "«»", "»«", "„“", "””", "「」",
 LONGEST_ITEM = 5
 # What opens an item of a list, by itself and with the number of the item; the numbers of items.
 BULLETS = ("- ", "* ", "• ", "– ", "# ", "## ", "> ")
-NUMBERED = ("{}. ", "{}) ", "({}) ", "{}.) ", "• {}. ")
+NUMBERED = ("{}. ", "{}) ", "({}) ", "{}.) ", "• {}. ", "## {}. ")
 NUMBERS = (
     tuple(map(str, range(1, 31))),
     tuple("abcdefghijklmnopqrstuvwxyz"),
