@@ -87,3 +87,8 @@ def test_a_mixture_has_some_documents_with_headings_each_made_once(corpus):
     assert len({id(example) for example in examples}) == len({eg.reference.text for eg in examples}) == 2
     with pytest.raises(ValueError, match=r"SEG200.*'headings'"):
         MixedTopics(corpus, headings=1.5)
+
+
+def test_a_condition_that_there_is_none_of_is_named(corpus):
+    with pytest.raises(ValueError, match=r"SEG200.*'condition'.*headed"):
+        TopicCorpus(corpus, condition="burnt")

@@ -7,7 +7,6 @@ from statistics import median
 
 import numpy as np
 import typer
-from rich.console import Console
 from rich.table import Table
 from spacy.language import Language
 
@@ -18,7 +17,7 @@ from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..training.adapt import AdaptSettings, adapt
 from ..training.formats import Record, find_files, read_records, take
 from ..training.readers import corpus_name
-from .benchmark import benchmark_app, check_conditions, measure, progress
+from .benchmark import benchmark_app, check_conditions, measure, progress, wide_console
 from .pipelines import find_pipe, load_pipeline
 from .reporting import reported
 
@@ -53,7 +52,7 @@ def adapt_benchmark_cli(
     output: Path | None = typer.Option(None, "--output", "-o", help="Write all figures as JSON"),
 ) -> None:
     """Boundary F1 before and after adapting, and seconds. A corpus with fewer sentences than asked for gives all it has."""
-    console = Console(width=None if Console().is_terminal else 160)
+    console = wide_console()
     with reported():
         judged_under = check_conditions(conditions)
         settings = AdaptSettings(conditions=tuple(adapt_to.split(",")), max_steps=max_steps)

@@ -141,6 +141,11 @@ def run_sentences(
     return results
 
 
+def wide_console() -> Console:
+    """For tables of many columns: as wide as the terminal, or 160 characters where there is none."""
+    return Console(width=None if Console().is_terminal else 160)
+
+
 def progress(corpora: Iterable[Item]) -> Iterable[Item]:
     """The same, with a bar on a terminal."""
     console = Console(stderr=True)
@@ -162,7 +167,7 @@ def measure(splitter: Splitter, records: list[Record], condition: str) -> Result
 
 def report(results: Results, *, per_corpus: bool) -> None:
     """Print a table per condition, and the corpora on which a peer is clearly better than the first splitter."""
-    console = Console(width=None if Console().is_terminal else 160)
+    console = wide_console()
     systems = list(dict.fromkeys(system for _, _, system in results))
     conditions = list(dict.fromkeys(condition for _, condition, _ in results))
     versions = ", ".join(f"{name} {splitter_version(name)}" for name in systems)

@@ -9,11 +9,11 @@ from time import perf_counter, process_time
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 from thinc.api import get_torch_default_device
 
 from ..training.formats import Record
+from .benchmark import wide_console
 from .importer import make_pipeline
 from .random_checkpoint import make_checkpoint, make_tokenizer
 
@@ -108,7 +108,7 @@ def compare(texts: dict[str, list[str]], *, dtypes: list[str], n_layers: int, hi
     """
     from wtpsplit import SaT
 
-    console = Console(width=None if Console().is_terminal else 160)
+    console = wide_console()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         sample = [text[:2000] for group in texts.values() for text in group[:200]]

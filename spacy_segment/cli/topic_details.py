@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from spacy.language import Language
 
@@ -16,7 +15,7 @@ from ..scorers import CORPUS, labelled_segments
 from ..topics import NO_LABEL, TOPICS, find_units, topics_of
 from ..training.topic_readers import HEADED, TopicCorpus
 from ..types import Bools1d
-from .benchmark import benchmark_app
+from .benchmark import benchmark_app, wide_console
 from .pipelines import find_pipe, load_pipeline
 from .reporting import reported
 from .topics import Figures, trivial
@@ -29,8 +28,6 @@ VIEWS = {
     "headings": ({"units": "sentences", "levels": 1}, HEADED),
     "no punctuation or case": ({"units": "sentences", "levels": 1}, "corrupted"),
 }
-# Characters of a line where there is no terminal.
-WIDE = 160
 
 
 @benchmark_app.command("topic-details")
@@ -54,10 +51,7 @@ def topic_details_cli(
         found = [columns[view][corpus].figures for view in VIEWS]
         label = f"{fmean(cell.labels):.3f}" if cell.labels else "-"
         table.add_row(corpus, *map(_words, found), label, *map(_words, baselines[corpus].values()))
-    console = Console()
-    if not console.is_terminal:
-        console.width = WIDE
-    console.print(table)
+    wide_console().print(table)
 
 
 @dataclass

@@ -79,10 +79,9 @@ def listed(text: str, starts: Ints1d, rng: np.random.Generator) -> Corrupted:
         sentences[first - 1] = sentences[first - 1].rstrip() + "\n"
     for number, i in enumerate(range(first, last)):
         body = sentences[i].rstrip()
-        if bare:
-            words = body.split(maxsplit=LONGEST_ITEM)
-            body = " ".join(words[: rng.integers(1, LONGEST_ITEM + 1)]) if short else body
-            body = body.rstrip(FAMILIES["stop"])
+        if bare and short:
+            body = " ".join(body.split(maxsplit=LONGEST_ITEM)[: rng.integers(1, LONGEST_ITEM + 1)])
+        body = body.rstrip(FAMILIES["stop"]) if bare else body
         sentences[i] = marker.format(numbers[number % len(numbers)]) + body + ("\n" if in_lines else " ")
     return _joined(sentences)
 

@@ -8,15 +8,8 @@ import numpy as np
 
 from .topic_formats import Section, TopicRecord
 
-# What a heading may begin with, by its level and its number; what is made of its line.
-NUMBERS: tuple[Callable[[str], str], ...] = (
-    lambda number: f"{number} ",
-    lambda number: f"{number}. ",
-    lambda number: f"{number}) ",
-    lambda number: f"Section {number}: ",
-    lambda number: f"Article {number}. ",
-    lambda number: f"§ {number} ",
-)
+# What a heading may begin with, its number inside; what is made of its line, by its level.
+NUMBERS = ("{} ", "{}. ", "{}) ", "Section {}: ", "Article {}. ", "§ {} ")
 DRESSES: tuple[Callable[[str, int], str], ...] = (
     lambda title, level: f"{'#' * level} {title}",
     lambda title, level: f"{title}\n{'=-~'[min(level, 3) - 1] * len(title)}",
@@ -33,13 +26,14 @@ NUMBERED, DRESSED, PARTS, BLANK_BELOW = 0.4, 0.5, 0.7, 0.7
 class Style:
     """How the headings of a document look. depth (int): levels that have headings; below (str): what follows a heading."""
 
-    number: Callable[[str], str] | None
+    number: str | None
     dress: Callable[[str, int], str] | None
     depth: int
     below: str
 
     @classmethod
     def draw(cls, rng: np.random.Generator, *, has_blank_lines: bool) -> "Style":
+        """A style at random, for a text with or without blank lines."""
         is_numbered, is_dressed, has_parts, is_blank = rng.random(4) < (NUMBERED, DRESSED, PARTS, BLANK_BELOW)
         return cls(
             NUMBERS[rng.integers(len(NUMBERS))] if is_numbered else None,
@@ -54,7 +48,7 @@ class Style:
         if not title or section.level > self.depth:
             return ""
         if self.number is not None and title[0].isalpha():
-            title = self.number(number) + title
+            title = self.number.format(number) + title
         return (title if self.dress is None else self.dress(title, section.level)) + self.below
 
 

@@ -49,8 +49,11 @@ def TopicCorpus(
     sentences (str): Sentences of the reference: "rule" (a plain splitter) or "lines". They serve training where no
         component sets sentences on the predicted Docs.
     condition (str): Of `TOPIC_CONDITIONS`.
-    RAISES (ValueError): SEG110, SEG141 when it is read.
+    RAISES (ValueError): SEG200; SEG110, SEG141 when it is read.
     """
+    if condition not in TOPIC_CONDITIONS:
+        expected = f"one of {', '.join(TOPIC_CONDITIONS)}"
+        raise ValueError(Errors.SEG200.format(name="condition", expected=expected, value=condition))
 
     def read(nlp: Language) -> Iterator[Example]:
         for file in find_files(path, SUFFIXES):
@@ -103,9 +106,9 @@ def MixedTopics(
             shelf = shelves[rng.choice(len(shelves), p=shares / shares.sum())]
             record = shelf.records[rng.integers(len(shelf.records))]
             if rng.random() < headings:
-                plain = record
-                record = headed.get(id(plain)) or put_headings(plain, rng)
-                headed[id(plain)] = record
+                if id(record) not in headed:
+                    headed[id(record)] = put_headings(record, rng)
+                record = headed[id(record)]
             return shelf, _run(record, max_units, sentences, rng) if max_units else record
 
         made: dict[int, Example] = {}
