@@ -1,4 +1,6 @@
-"""Paragraphs, questions, quotations and lists, made of sentences that have none."""
+"""Paragraphs, questions, quotations, lists and transcripts, made of sentences that have none."""
+
+import re
 
 import numpy as np
 import pytest
@@ -57,6 +59,28 @@ def test_indented_folds_lines_and_keeps_the_words():
             else set()
         )
     assert seen == {"capitals", "margin", "list"}
+
+
+def test_a_turn_begins_with_its_time_and_its_speaker():
+    text, starts = join(["One two.", "Three, four?", "Five."])
+    seen = set()
+    for seed in range(200):
+        changed = restyling.transcribed(text, starts, np.random.default_rng(seed))
+        found = [part.rstrip() for part in parts(changed)]
+        has_marks = "?" in changed.text
+        said = ["One two.", "Three, four?", "Five."] if has_marks else ["one two", "three four", "five"]
+        assert all(part.endswith(words) for part, words in zip(found, said, strict=True))
+        openings = [part.removesuffix(words) for part, words in zip(found, said, strict=True)]
+        assert openings[0]
+        assert len(changed.text.splitlines()) <= 1 + sum(map(bool, openings[1:]))
+        times = [re.search(r"\d\d?(:\d\d)+", opening) for opening in openings if opening]
+        assert len({time is None for time in times}) == 1
+        clock = [tuple(map(int, time[0].split(":"))) for time in times if time]
+        assert clock == sorted(set(clock))
+        seen |= {("time", bool(clock)), ("marks", has_marks), ("lines", "\n" in changed.text)}
+        seen |= {("word", any(word in openings[0] for word in ("One", "ONE", "FIVE")))}
+        seen |= {("bare", "" in openings)}
+    assert seen == {(name, value) for name in ("time", "marks", "lines", "word", "bare") for value in (True, False)}
 
 
 class AlwaysFirst:

@@ -34,6 +34,7 @@ CORRUPTIONS: dict[str, Callable[[str, Ints1d, np.random.Generator], Corrupted]] 
     "quoted": restyling.quoted,
     "listed": restyling.listed,
     "indented": restyling.indented,
+    "transcribed": restyling.transcribed,
     "space_loss": corruption.lose_spaces,
     "noise": corruption.lose_characters,
     "short": corruption.shorten,
