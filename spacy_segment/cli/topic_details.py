@@ -13,7 +13,7 @@ from ..metrics import segment_label_f
 from ..pipeline.topic_segmenter import TopicSegmenter
 from ..scorers import CORPUS, labelled_segments
 from ..topics import NO_LABEL, TOPICS, find_units, topics_of
-from ..training.topic_readers import HEADED, TopicCorpus
+from ..training.topic_readers import HEADED, SPOKEN, TopicCorpus
 from ..types import Bools1d
 from .benchmark import benchmark_app, wide_console
 from .pipelines import find_pipe, load_pipeline
@@ -26,6 +26,7 @@ VIEWS = {
     "paragraphs": ({"units": "paragraphs", "levels": 1}, "clean"),
     "main and sub": ({"units": "sentences", "levels": 2}, "clean"),
     "headings": ({"units": "sentences", "levels": 1}, HEADED),
+    "turns": ({"units": "sentences", "levels": 1}, SPOKEN),
     "no punctuation or case": ({"units": "sentences", "levels": 1}, "corrupted"),
 }
 
@@ -36,7 +37,7 @@ def topic_details_cli(
     model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded models if left out"),
     limit: int = typer.Option(0, min=0, help="Documents per file, 0 for all"),
 ) -> None:
-    """Pk / boundary F1 by corpus: units, two levels (all headings count), text with titles as headings, without punctuation; label F1; trivial baselines."""
+    """Pk / boundary F1 by corpus: units, two levels (all headings count), text with titles as headings, with lines as turns, without punctuation; label F1; trivial baselines."""
     with reported():
         nlp = load_pipeline(model, "xx", {}, topics=True)
         columns = {view: measure(nlp, data, limit, view) for view in VIEWS}

@@ -83,7 +83,10 @@ def topics_cli(
     sentences: str = typer.Option(
         "ours", help="Units: ours (the sentences of the pipeline), rule (a plain splitter), lines"
     ),
-    condition: str = typer.Option("clean", help="clean, flat, corrupted, or headed: titles in the text, as headings"),
+    condition: str = typer.Option(
+        "clean",
+        help="clean, flat, corrupted, headed (titles in the text, as headings) or spoken (lines as turns of a transcript)",
+    ),
     limit: int = typer.Option(0, min=0, help="Documents per file, 0 for all"),
     threshold: float | None = typer.Option(None, help="Another threshold of our component"),
     per_corpus: bool = typer.Option(False, "--per-corpus", help="Print every corpus"),

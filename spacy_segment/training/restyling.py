@@ -9,6 +9,7 @@ import numpy as np
 
 from ..types import Ints1d
 from .corruption import FAMILIES, Corrupted, clean, corrupted, flat, upper
+from .spoken import Turns
 
 # What else may end a sentence that ends with this full stop; "?!…" if it is not here.
 OTHER_ENDS = {"。": "？！．｡?!…", "．": "。？！｡?!…", "।": "?!॥", "۔": "؟!.", "።": "፧!", "։": ":?!"}
@@ -25,13 +26,8 @@ NUMBERS = (
     tuple("abcdefghijklmnopqrstuvwxyz"),
     ("i", "ii", "iii", "iv", "v", "vi", "vii"),
 )
-# What opens a turn of a transcript: when, who, or a dash; who speaks, besides words of the text, which have at most so many letters.
-WHEN = ("", "", "{time} ", "[{time}] ", "({time}) ", "{time} - ")
-WHO = ("", "{name}: ", "{name} : ", "{name} - ", "<{name}> ", "[{name}] ", "**{name}:** ")
-SPEAKERS = ("Speaker {}", "SPEAKER {}", "SPEAKER_0{}", "S{}", "P{}", "Q", "A", "Interviewer")
-LONGEST_NAME = 12
-# How often a sentence begins a turn; the longest silence, in seconds.
-TURN, SILENCE = 0.6, 40
+# How often a sentence begins a turn.
+TURN = 0.6
 
 
 def paragraphs(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0.3) -> Corrupted:
@@ -100,26 +96,13 @@ def transcribed(text: str, starts: Ints1d, rng: np.random.Generator) -> Corrupte
     """
     said = corrupted(text, starts) if rng.random() < 0.5 else flat(text, starts)
     sentences = _sentences(said.text, said.starts)
-    opening, end = f"{rng.choice(WHEN)}{rng.choice(WHO)}" or "- ", " " if rng.random() < 0.2 else "\n"
-    speakers, has_hours, seconds = _speakers(text, rng), rng.random() < 0.5, int(rng.integers(4000))
+    turns, end = Turns.draw(text, rng), " " if rng.random() < 0.2 else "\n"
     for i, sentence in enumerate(sentences):
-        seconds += int(rng.integers(1, SILENCE))
         if i == 0 or rng.random() < TURN:
-            minutes = f"{seconds // 3600:02}:{seconds // 60 % 60:02}" if has_hours else f"{seconds // 60}"
-            time = f"{minutes}:{seconds % 60:02}"
-            sentences[i] = opening.format(time=time, name=rng.choice(speakers)) + sentence.lstrip()
+            sentences[i] = turns.next(rng) + sentence.lstrip()
             if i:
                 sentences[i - 1] = sentences[i - 1].rstrip() + end
     return _joined(sentences)
-
-
-def _speakers(text: str, rng: np.random.Generator) -> list[str]:
-    """Two of them: half of the time words of the text, as names or in capitals."""
-    words = [word for word in text.split() if word.isalpha() and len(word) <= LONGEST_NAME]
-    if words and rng.random() < 0.5:
-        return [word.upper() if rng.random() < 0.5 else word.title() for word in rng.choice(words, 2)]
-    speaker = str(rng.choice(SPEAKERS))
-    return [speaker.format(number) for number in (1, 2)]
 
 
 def indented(text: str, starts: Ints1d, rng: np.random.Generator) -> Corrupted:

@@ -21,6 +21,7 @@ from ..topics import NO_LABEL, TOPICS
 from .augmenters import check_probability
 from .corruption import CONDITIONS
 from .formats import find_files, take
+from .spoken import put_turns
 from .titled import put_headings
 from .topic_formats import Section, TopicRecord, read_topics
 
@@ -29,7 +30,10 @@ Corpus = Callable[[Language], Iterator[Example]]
 SUFFIXES = (".jsonl", ".json", ".ref", ".txt", ".md", ".cnxml", "")
 # What may become of a document before it is judged.
 HEADED = "headed"
-TOPIC_CONDITIONS = (*CONDITIONS, HEADED)
+SPOKEN = "spoken"
+TOPIC_CONDITIONS = (*CONDITIONS, HEADED, SPOKEN)
+# What may be put into the text of a record.
+ADDITIONS = {HEADED: put_headings, SPOKEN: put_turns}
 # A plain splitter for training texts: after closing punctuation before white space, after CJK full stops, at newlines.
 SENTENCE_END = re.compile(r"(?:[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[”’」』）]*|\n)\s*")
 
@@ -76,6 +80,7 @@ def MixedTopics(
     seed: int = 0,
     max_chars: int = 0,
     headings: float = 0.0,
+    turns: float = 0.0,
 ) -> Corpus:
     """An endless stream of documents, or runs of sentences of them, from many corpora, for `max_epochs = -1`. Every file is a corpus.
 
@@ -85,10 +90,12 @@ def MixedTopics(
     join (float): How often two runs of different documents stand in one text; a topic starts between them.
     coarse (bool): Every token is a sentence: enough for models that read the text itself, and made many times faster.
     max_chars (int): Characters of every file that are read at most, in whole documents from the first on; 0 for all.
-    headings (float): How often a document has its titles in the text, see `put_headings`.
+    headings (float): How often a document has its titles in the text, see `put_headings`; of the others,
+    turns (float): how often one has openings of turns before its lines, see `put_turns`.
     RAISES (ValueError): SEG200; SEG110, SEG141 when it is read; SEG211 if there is no document.
     """
     check_probability("headings", headings)
+    check_probability("turns", turns)
 
     def read(nlp: Language) -> Iterator[Example]:
         rng = np.random.default_rng(seed)
@@ -100,15 +107,17 @@ def MixedTopics(
         if not shelves:
             raise ValueError(Errors.SEG211.format(path=path))
         shares = np.asarray([sum(len(r.text) for r in shelf.records) ** exponent for shelf in shelves])
-        headed: dict[int, TopicRecord] = {}
+        changed: dict[tuple[int, str], TopicRecord] = {}
 
         def draw() -> tuple[_Shelf, TopicRecord]:
             shelf = shelves[rng.choice(len(shelves), p=shares / shares.sum())]
             record = shelf.records[rng.integers(len(shelf.records))]
-            if rng.random() < headings:
-                if id(record) not in headed:
-                    headed[id(record)] = put_headings(record, rng)
-                record = headed[id(record)]
+            addition = HEADED if rng.random() < headings else SPOKEN if rng.random() < turns else None
+            if addition is not None:
+                key = id(record), addition
+                if key not in changed:
+                    changed[key] = ADDITIONS[addition](record, rng)
+                record = changed[key]
             return shelf, _run(record, max_units, sentences, rng) if max_units else record
 
         made: dict[int, Example] = {}
@@ -174,13 +183,13 @@ def join_records(first: TopicRecord, second: TopicRecord) -> TopicRecord:
 
 
 def change_record(record: TopicRecord, condition: str) -> TopicRecord:
-    """A record under one of `TOPIC_CONDITIONS`: as it is, with its titles as headings, or what is left of its topics, with a space
+    """A record under one of `TOPIC_CONDITIONS`: as it is, with its titles as headings, with its lines as turns, or what is left of its topics, with a space
     between them and without their parts.
     """
     if condition == "clean":
         return record
-    if condition == HEADED:
-        return put_headings(record, np.random.default_rng(crc32(record.id.encode())))
+    if condition in ADDITIONS:
+        return ADDITIONS[condition](record, np.random.default_rng(crc32(record.id.encode())))
     text, sections = "", []
     for section in record.sections:
         if section.level == 1:
