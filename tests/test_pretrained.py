@@ -51,6 +51,24 @@ def test_headings_and_lists_on_lines_of_their_own(nlp):
     assert [sent.text.strip() for sent in doc.sents] == ["Opening hours", "We open at nine.", "We close at five."]
 
 
+def test_turns_keep_what_opens_them(nlp):
+    turns = [
+        "00:00:01 SPEAKER 1: so um welcome everybody to the call",
+        "00:00:04 SPEAKER 2: thanks for having me",
+        "00:00:06 SPEAKER 1: okay let's begin with the roadmap",
+    ]
+    assert [sent.text.strip() for sent in nlp("\n".join(turns)).sents] == turns
+
+
+def test_numbers_of_clauses_stay_with_them(nlp):
+    clauses = [
+        "2. FEES.",
+        "2.1 Client shall pay Provider the fees set forth in Exhibit B.",
+        "2.2 Late payments bear interest.",
+    ]
+    assert [sent.text.strip() for sent in nlp("\n".join(clauses)).sents] == clauses
+
+
 def test_works_without_network_and_cache(monkeypatch, tmp_path):
     def refuse(*args, **kwargs):
         raise AssertionError("the network was used")
