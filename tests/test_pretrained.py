@@ -51,22 +51,21 @@ def test_headings_and_lists_on_lines_of_their_own(nlp):
     assert [sent.text.strip() for sent in doc.sents] == ["Opening hours", "We open at nine.", "We close at five."]
 
 
-def test_turns_keep_what_opens_them(nlp):
-    turns = [
-        "00:00:01 SPEAKER 1: so um welcome everybody to the call",
-        "00:00:04 SPEAKER 2: thanks for having me",
-        "00:00:06 SPEAKER 1: okay let's begin with the roadmap",
-    ]
-    assert [sent.text.strip() for sent in nlp("\n".join(turns)).sents] == turns
+TURNS = [
+    "00:00:01 SPEAKER 1: so um welcome everybody to the call",
+    "00:00:04 SPEAKER 2: thanks for having me",
+    "00:00:06 SPEAKER 1: okay let's begin with the roadmap",
+]
+CLAUSES = [
+    "2. FEES.",
+    "2.1 Client shall pay Provider the fees set forth in Exhibit B.",
+    "2.2 Late payments bear interest.",
+]
 
 
-def test_numbers_of_clauses_stay_with_them(nlp):
-    clauses = [
-        "2. FEES.",
-        "2.1 Client shall pay Provider the fees set forth in Exhibit B.",
-        "2.2 Late payments bear interest.",
-    ]
-    assert [sent.text.strip() for sent in nlp("\n".join(clauses)).sents] == clauses
+@pytest.mark.parametrize("lines", [TURNS, CLAUSES])
+def test_turns_and_clauses_keep_what_opens_them(nlp, lines):
+    assert [sent.text.strip() for sent in nlp("\n".join(lines)).sents] == lines
 
 
 def test_works_without_network_and_cache(monkeypatch, tmp_path):

@@ -23,14 +23,9 @@ def test_every_line_that_is_not_blank_is_a_turn_of_its_topic(seed):
     spoken = put_turns(RECORD, np.random.default_rng(seed))
     weather, food = (spoken.text[s.start : s.end] for s in spoken.sections)
     assert weather + food == spoken.text
-    lines = spoken.text.split("\n")
-    assert [line.endswith(end) for line, end in zip(lines, TEXT.split("\n"), strict=True)] == [True] * 4
-    assert [len(line) > len(before) for line, before in zip(lines, TEXT.split("\n"), strict=True)] == [
-        True,
-        True,
-        False,
-        True,
-    ]
+    lines, before = spoken.text.split("\n"), TEXT.split("\n")
+    assert [line.endswith(end) for line, end in zip(lines, before, strict=True)] == [True] * 4
+    assert [len(line) > len(end) for line, end in zip(lines, before, strict=True)] == [True, True, False, True]
     assert food == lines[3]
     assert [s.label for s in spoken.sections] == ["weather", "food"]
 

@@ -6,7 +6,6 @@ languages: those of their exceptions that end with a full stop. Words cut short 
 
 from collections.abc import Callable
 from functools import cache
-from itertools import pairwise
 
 import numpy as np
 from spacy.lang.tokenizer_exceptions import BASE_EXCEPTIONS
@@ -15,6 +14,7 @@ from spacy.util import get_lang_class
 from ..text import code_points, is_kind
 from ..types import Ints1d
 from .corruption import Corrupted
+from .insertion import put_before
 
 LONGEST = 8
 # How often a word inside a sentence gets an abbreviation before it, and the full stop at the end of a sentence one.
@@ -78,9 +78,6 @@ def _drawer(text: str, known: tuple[str, ...], rng: np.random.Generator) -> Call
 
 def insert(text: str, starts: Ints1d, added: dict[int, str]) -> Corrupted:
     """Put strings before characters; sentence starts move along."""
-    places = np.asarray(sorted(added), dtype=np.int64)
-    edges = [*places.tolist(), len(text)]
-    new = text[: edges[0]] + "".join(added[a] + text[a:b] for a, b in pairwise(edges))
-    grown = np.cumsum([0, *(len(added[place]) for place in places.tolist())])
-    starts = np.asarray(starts, dtype=np.int64)
-    return Corrupted(new, starts + grown[np.searchsorted(places, starts, side="right")])
+    places = sorted(added)
+    new, moved = put_before(text, places, [added[place] for place in places])
+    return Corrupted(new, moved(np.asarray(starts, dtype=np.int64), side="right"))

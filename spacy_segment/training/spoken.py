@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .insertion import put_before
 from .topic_formats import TopicRecord
 
 # When, and who; together they may be nothing, which is a dash then.
@@ -60,12 +61,7 @@ def put_turns(record: TopicRecord, rng: np.random.Generator) -> TopicRecord:
         return record
     turns = Turns.draw(record.text, rng)
     openings = [turns.next(rng) if line.strip() else "" for line in lines]
-    places = np.cumsum([0, *map(len, lines[:-1])])
-    added = np.cumsum([0, *map(len, openings)])
-
-    def moved(place: int) -> int:
-        return place + int(added[np.searchsorted(places, place)])
-
-    sections = [replace(s, start=moved(s.start), end=moved(s.end)) for s in record.sections]
-    text = "".join(opening + line for opening, line in zip(openings, lines, strict=True))
+    places = np.cumsum([0, *map(len, lines[:-1])]).tolist()
+    text, moved = put_before(record.text, places, openings)
+    sections = [replace(s, start=int(moved(s.start)), end=int(moved(s.end))) for s in record.sections]
     return replace(record, text=text, sections=sections)

@@ -6,6 +6,7 @@ from itertools import accumulate
 
 import numpy as np
 
+from .insertion import put_before
 from .topic_formats import Section, TopicRecord
 
 # What a heading may begin with, its number inside; what is made of its line, by its level.
@@ -56,21 +57,13 @@ def put_headings(record: TopicRecord, rng: np.random.Generator) -> TopicRecord:
     """The record with its titles in the text, all in one style drawn at random; a section starts at its heading."""
     style = Style.draw(rng, has_blank_lines="\n\n" in record.text)
     titled = [style.heading(*one) for one in zip(record.sections, _numbers(record.sections), strict=True)]
-    added = [0, *accumulate(map(len, titled))]
-    starts = np.asarray([section.start for section in record.sections], dtype=np.int64)
-
-    def moved(end: int) -> int:
-        return end + added[int(np.searchsorted(starts, end))]
-
-    text, last = "", 0
-    for section, heading in zip(record.sections, titled, strict=True):
-        text += record.text[last : section.start] + heading
-        last = section.start
+    text, moved = put_before(record.text, [section.start for section in record.sections], titled)
     sections = [
-        replace(section, start=section.start + before, end=moved(section.end))
-        for section, before in zip(record.sections, added, strict=False)
+        # Of sections that start at one place each starts at its own heading.
+        replace(section, start=section.start + before, end=int(moved(section.end)))
+        for section, before in zip(record.sections, accumulate(map(len, titled), initial=0), strict=False)
     ]
-    return replace(record, text=text + record.text[last:], sections=sections)
+    return replace(record, text=text, sections=sections)
 
 
 def _numbers(sections: list[Section]) -> list[str]:
