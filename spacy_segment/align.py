@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
+from spacy.attrs import ORTH, SPACY
 from spacy.tokens import Doc
 
 from .errors import Errors
@@ -15,8 +16,8 @@ from .text import code_points, is_kind, newlines_before, running_total
 from .types import Boundaries, Ints1d, PieceStates
 
 ZWNJ = 0x200C
-# Tokens whose text is put together at once.
-PART = 10_000
+# Docs of fewer tokens have few that come again.
+SHORT = 200
 
 
 def token_offsets(doc: Doc) -> tuple[Ints1d, Ints1d]:
@@ -37,8 +38,14 @@ def text_length(doc: Doc) -> int:
 
 
 def text_of(doc: Doc) -> str:
-    """RETURNS (str): `Doc.text`, put together in parts: it holds a string of every token until it is done."""
-    return "".join(doc[i : i + PART].text_with_ws for i in range(0, len(doc), PART))
+    """RETURNS (str): `Doc.text`, put together of one string for every word of the Doc, where that makes one of every token."""
+    if len(doc) < SHORT:
+        return doc.text
+    ids = doc.to_array([ORTH, SPACY])
+    words, index = np.unique(ids[:, 0], return_inverse=True)
+    strings = [doc.vocab.strings[word] for word in words.tolist()]
+    strings += [string + " " for string in strings]
+    return "".join(map(strings.__getitem__, (index + len(words) * ids[:, 1].astype(np.int64)).tolist()))
 
 
 def is_among(values: Ints1d, places: Ints1d) -> np.ndarray:

@@ -58,6 +58,7 @@ TESTS: dict[str, Callable[[str], bool]] = {
     "extend": lambda c: unicodedata.category(c)[0] == "M" or EXTENDING.match(c) is not None,
     "prepend": lambda c: PREPENDING.match(c) is not None,
     "letter": str.isalpha,
+    "digit": str.isdigit,
     "closing": lambda c: unicodedata.category(c) == "Pe" or c in CLOSING_MARKS,
     "emoji": lambda c: EMOJI.match(c) is not None,
     "linker": lambda c: ord(c) in LINKERS,
@@ -71,7 +72,7 @@ def code_points(text: str) -> Ints1d:
 
 
 def is_kind(points: Ints1d, kind: str) -> np.ndarray:
-    """Whether each code point is of a kind: "upper", "lower", "letter", "space", "closing" (a mark that closes what is before
+    """Whether each code point is of a kind: "upper", "lower", "letter", "digit", "space", "closing" (a mark that closes what is before
     it), "emoji", "extend" (part of the character before it), "prepend" (part of the character after it), "linker" (of consonants) or
     "unspaced" (of a script without spaces between words).
 

@@ -4,6 +4,7 @@ import regex
 import spacy
 from hypothesis import given
 from hypothesis import strategies as st
+from spacy.tokens import Doc
 
 from spacy_segment.align import (
     boundaries_of,
@@ -14,6 +15,7 @@ from spacy_segment.align import (
     sent_start_offsets,
     split_tokens,
     text_length,
+    text_of,
 )
 from spacy_segment.types import Boundaries, PieceStates
 
@@ -163,3 +165,12 @@ def test_same_place_rejects_another_text():
         same_place("a b", "a c", np.asarray([0]))
     with pytest.raises(ValueError, match=f"'{'a' * 40}' against '{'b' * 40}'"):
         same_place("a" * 99, "b" * 99, np.asarray([0]))
+
+
+@pytest.mark.parametrize("n", [0, 1, 50, 300])
+def test_the_text_of_a_doc_of_any_length(n):
+    text = "nsubj  says: \u00bd and\n\n\u200b x" * n
+    doc = spacy.blank("en")(text)
+    assert text_of(doc) == text == doc.text
+    unspaced = Doc(doc.vocab, words=["ein", "an", "Wort"] * n, spaces=[True, False, False] * n)
+    assert text_of(unspaced) == unspaced.text

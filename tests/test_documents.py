@@ -9,7 +9,7 @@ import torch
 from conftest import make_topic_examples, make_topics
 
 from spacy_segment.models import static, units
-from spacy_segment.models.documents import N_CHANGES, flatten, make_part
+from spacy_segment.models.documents import N_CUES, flatten, make_part
 from spacy_segment.models.memo import Memo
 from spacy_segment.models.similarity import NEVER
 from spacy_segment.topics import Units, topic_places
@@ -38,8 +38,9 @@ def part_of(crop, rng):
     starts = np.arange(6) * 10
     pieces = PieceStates(np.ones((12, 3), "f"), np.arange(12) * 5, np.arange(12) * 5 + 4)
     gold = TopicGold(np.arange(6) % 3 == 0, np.arange(6) % 3 == 0, np.arange(6))
-    changes = np.zeros((6, N_CHANGES), dtype=np.float32)
-    return make_part(Units(starts, starts, np.zeros(6, int)), np.ones(6, bool), changes, pieces, gold, crop, rng)
+    cues = np.zeros((6, N_CUES), dtype=np.float32)
+    units = Units(starts, starts, np.zeros(6, int))
+    return make_part("Two words." * 6, units, np.ones(6, bool), cues, pieces, gold, crop, rng)
 
 
 def test_a_crop_reads_a_run_of_units_and_opens_with_a_boundary():

@@ -42,6 +42,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "- TSSP, CSSL, disarrayed": {**COHERENCE, "weights": {"tssp": 0.0, "cssl": 0.0, "disarrayed": 0.0}},
     "- document encoder": {**COHERENCE, "n_layers": 0},
     "- change points": {**COHERENCE, "change_points": False},
+    "- cohesion": {**COHERENCE, "cohesion": False},
     "- paragraphs alone": {**COHERENCE, "paragraphs": False},
     "LAMA pooling for the mean": {**COHERENCE, "lama_heads": 4},
     "local context: STP": {**LOCAL, "weights": {"tc": 0.0, "nsp": 0.0}},

@@ -15,11 +15,13 @@ from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model
 from torch import Tensor
 
+from ..align import text_of
 from ..errors import check_least
 from ..topics import Units, find_units, topic_places
 from ..types import Bools1d, EncoderModel, Floats2d, Ints1d, PieceStates, TopicGold, TopicLogits, TopicModel
 from . import serialize
-from .documents import N_CHANGES, Part, Run, change_inputs, flatten, hide, make_part, select
+from .cohesion import number_words
+from .documents import N_CHANGES, N_CUES, Part, Run, change_cues, cohesion_cues, flatten, hide, make_part, select
 from .labels import get_labels, init, set_labels, topic_shim
 from .second import begin_unit_vectors, unit_vectors
 from .shim import TorchShim
@@ -28,7 +30,8 @@ from .sizes import check_sizes, check_widths
 from .torch.coherence import Coherence as CoherenceModule
 from .torch.objectives import IGNORE, boundary_loss, contrastive_loss, disarray
 from .torch.units import run_means
-from .units import N_VALUES, begin_encode, blocks, finish_loss, merge_weights, owners, surface_features, unit_means
+from .unit_surface import N_VALUES, surface_features
+from .units import begin_encode, blocks, finish_loss, merge_weights, owners, unit_means
 from .weights import pretrained_path, restore_part, wrong_encoder
 
 # How much every part of the objective counts; 0 switches it off.
@@ -55,6 +58,7 @@ def Coherence(
     crop: int = 200,
     paragraphs: bool = True,
     change_points: bool = True,
+    cohesion: bool = True,
     pretrained: str | None = None,
     dtype: str = "auto",
 ) -> TopicModel:
@@ -66,13 +70,13 @@ def Coherence(
     n_opening (int): First pieces of a unit read in order; lead_width (int): numbers read of each.
     weights (dict or None): Parts of the objective that are not to count as `WEIGHTS` says: "boundary", "any_level",
         "labels", "disarrayed", "tssp" (topic-aware sentence structure prediction), "cssl" (contrasts).
-    piece_dropout, feature_dropout (float): How often a piece, or a surface feature of all units of a text, or what change
-        points say of it, is left out in training.
+    piece_dropout, feature_dropout (float): How often a piece, or a surface feature of all units of a text, or what the
+        text as a whole says of them, is left out in training.
     flat (float): How often a text is read as if it had no newlines, in training; join (float): how often another document
         stands right behind one; crop (int): units of a document that a step learns from (about; 0 for all).
     paragraphs (bool): Whether topics start at paragraphs alone, in documents that have them: the units that are read.
     change_points (bool): Whether every unit is told the log-odds of `ChangePoint` on the same vectors, which weigh the
-        document as a whole.
+        document as a whole; cohesion (bool): whether it is told how many words the units before and after it share.
     pretrained (str or None): Name of weights inside the package to start from; a unit encoder is none of them.
     RAISES (ValueError): SEG200, SEG201, SEG301.
 
@@ -108,6 +112,7 @@ def Coherence(
             "crop": crop,
             "paragraphs": paragraphs,
             "change_points": change_points,
+            "cohesion": cohesion,
             "begin_loss": begin_loss,
             "get_labels": get_labels,
             "set_labels": set_labels,
@@ -132,7 +137,8 @@ def _predict(model: TopicModel, doc: Doc) -> TopicLogits:
         return TopicLogits(np.zeros(0, "f"), np.zeros(0, "f"), np.zeros((0, len(get_labels(model))), "f"))
     places = topic_places(units, paragraphs=model.attrs["paragraphs"])
     read, reader = select(units, places), np.cumsum(places) - 1
-    vectors, raws, counts, means = [], [], [], []
+    vectors, raws, counts, means, words = [], [], [], [], []
+    known: dict[str, int] = {}
     for block, rows, starts in blocks(doc, read):
         pieces = model.layers[0].predict([block])[0]
         unit_of = owners(pieces, starts)
@@ -142,14 +148,15 @@ def _predict(model: TopicModel, doc: Doc) -> TopicLogits:
             vectors.append(module.pool(states, of, of.new_zeros(size)))
             raws.append(run_means(states, of, size))
         counts.append(np.bincount(unit_of, minlength=size))
+        words.append((number_words(text_of(block), pieces, known), rows.start + unit_of))
         inside = units.starts[(reader >= rows.start) & (reader < rows.stop)]
         means.append(unit_means(pieces, owners(pieces, inside - inside[0] + starts[0]), len(inside)))
-    features = surface_features(read, np.concatenate(counts))
+    features = surface_features(text_of(doc), read, np.concatenate(counts))
     of_units = np.concatenate(means)
     means.clear()  # of a long document they are large
-    changes = _changes(model, of_units, places)[places]
+    cues = _cues(model, of_units, places, *(np.concatenate(column) for column in zip(*words, strict=True)))
     second = run_means(shim.tensor(_second(model, doc, units)), shim.tensor(reader), len(read.starts))
-    columns = (features, changes, np.zeros(len(features), dtype=np.int64))
+    columns = (features, cues, np.zeros(len(features), dtype=np.int64))
     inputs = (torch.cat(vectors), second, torch.cat(raws), *map(shim.tensor, columns))
     boundary, labels = (x.float().cpu().numpy() for x in shim.predict(ArgsKwargs(inputs, {})))
     everywhere = np.full((n, 2), NEVER, dtype=np.float32)
@@ -167,11 +174,18 @@ def _unit_encoder(model: TopicModel) -> EncoderModel | None:
     return model.layers[1] if len(model.layers) > 1 else None
 
 
-def _changes(model: TopicModel, means: Floats2d, places: Bools1d) -> Floats2d:
-    """What change points say of all units, nothing if they are not to be told."""
-    if not model.attrs["change_points"]:
-        return np.zeros((len(places), N_CHANGES), dtype=np.float32)
-    return change_inputs(means, places)
+def _cues(model: TopicModel, means: Floats2d, places: Bools1d, words: Ints1d, unit_of: Ints1d) -> Floats2d:
+    """What the document as a whole says of the units that are read, (n_read, N_CUES); zeros where it is not to be told.
+
+    means (Floats2d): (n_units, width), places (Bools1d): (n_units,), of all units.
+    words, unit_of (Ints1d): (n_pieces,) number of every piece as a word, and its place among the units that are read.
+    """
+    cues = np.zeros((int(places.sum()), N_CUES), dtype=np.float32)
+    if model.attrs["change_points"]:
+        cues[:, :N_CHANGES] = change_cues(means, places)
+    if model.attrs["cohesion"]:
+        cues[:, N_CHANGES:] = cohesion_cues(words, unit_of, len(cues))
+    return cues
 
 
 def begin_loss(
@@ -221,19 +235,20 @@ def _part(
     units = find_units(doc, attrs["units"])
     is_flat = rng.random() < attrs["flat"]
     places = topic_places(units, paragraphs=attrs["paragraphs"] and not is_flat)
-    part = make_part(
-        units, places, _known_changes(model, doc.text, units.starts, pieces, places), pieces, gold, attrs["crop"], rng
-    )
+    text = text_of(doc)
+    cues = _known_cues(model, text, units.starts, pieces, places)
+    part = make_part(text, units, places, cues, pieces, gold, attrs["crop"], rng)
     told = rng.random(len(N_VALUES)) >= attrs["feature_dropout"]
     told[0] &= not is_flat
-    return hide(part, features=told, changes=not alone or rng.random() < attrs["feature_dropout"])
+    return hide(part, features=told, cues=not alone or rng.random() < attrs["feature_dropout"])
 
 
-def _known_changes(model: TopicModel, text: str, starts: Ints1d, pieces: PieceStates, places: Bools1d) -> Floats2d:
-    """Change points of a document, found once where the vectors stay as they are."""
+def _known_cues(model: TopicModel, text: str, starts: Ints1d, pieces: PieceStates, places: Bools1d) -> Floats2d:
+    """Cues of a document, found once where the vectors stay as they are."""
 
     def find() -> Floats2d:
-        return _changes(model, unit_means(pieces, owners(pieces, starts), len(starts)), places)
+        means = unit_means(pieces, owners(pieces, starts), len(starts))
+        return _cues(model, means, places, number_words(text, pieces, {}), owners(pieces, starts[places]))
 
     if model.layers[0].attrs.get("trainable", True):
         return find()
@@ -249,7 +264,7 @@ def _losses(
     owner = run.docs.clamp(min=0)
     read, unit_of = states[kept], run.unit_of[kept]
     vectors, raw = module.pool(read, unit_of, owner), run_means(read, unit_of, len(owner))
-    hidden = module.states(vectors, second, raw, run.features, run.changes, run.docs)
+    hidden = module.states(vectors, second, raw, run.features, run.cues, run.docs)
     logits = module.boundary(module.judge(hidden))
     losses = {
         "boundary": boundary_loss(logits[:, 0], gold["boundary"], run.docs),
@@ -270,7 +285,7 @@ def _losses(
             second[order] * pad,
             raw[order] * pad,
             run.features[order] * pad,
-            torch.zeros_like(run.changes)[order],
+            torch.zeros_like(run.cues)[order],
         )
         judged = module.judge(module.states(*inputs, new_docs))
         relation = torch.as_tensor(new.relation, device=device)
@@ -325,6 +340,6 @@ def _build(meta: dict[str, Any], *, settings: dict[str, int]) -> CoherenceModule
         unit_width=meta.get("unit_width", 0),
         n_labels=len(meta["labels"]),
         n_values=N_VALUES,
-        n_changes=N_CHANGES,
+        n_cues=N_CUES,
         **settings,
     )

@@ -1,4 +1,4 @@
-"""Documents as the coherence model reads them: which units, what they look like, where change points lie; runs of several."""
+"""Documents as the coherence model reads them: which units, what they look like, what the whole says of them; runs of several."""
 
 from dataclasses import dataclass, replace
 
@@ -9,15 +9,20 @@ from torch import Tensor
 from ..topics import Units
 from ..types import Bools1d, Floats2d, Ints1d, PieceStates, TopicGold
 from .change_point import change_points
+from .cohesion import cohesion
 from .similarity import directions
-from .units import N_VALUES, owners, surface_features
+from .torch.coherence import SCALES
+from .unit_surface import N_VALUES, surface_features
+from .units import owners
 
 # Penalties and sharpness of the change points that are told; log-odds are divided by SCALE.
 PENALTIES = (1.55, 2.0)
 SHARPNESS = 4.0
 SCALE = 8.0
-# Log-odds and probability for every penalty, and that they are told at all.
+# Of change points log-odds and probability for every penalty, of words that come back how many at every scale, and how many more
+# than in the mean of the document; and of either, that it is told at all.
 N_CHANGES = 2 * len(PENALTIES) + 1
+N_CUES = N_CHANGES + 2 * len(SCALES) + 1
 
 
 @dataclass(frozen=True)
@@ -26,14 +31,14 @@ class Run:
 
     unit_of (Tensor): (n_pieces,) place of the unit of every piece, -1 where it is not read.
     reader (Tensor): (n_sentences,) the same of every sentence.
-    docs (Tensor): (n,) document of every unit, -1 on pads; features (n, len(N_VALUES)), changes (n, N_CHANGES).
+    docs (Tensor): (n,) document of every unit, -1 on pads; features (n, len(N_VALUES)), cues (n, N_CUES).
     gold (dict): "boundary", "any_level", "labels", (n,) each.
     """
 
     unit_of: Tensor
     reader: Tensor
     features: Tensor
-    changes: Tensor
+    cues: Tensor
     docs: Tensor
     gold: dict[str, Tensor]
 
@@ -49,7 +54,7 @@ class Part:
     unit_of: Ints1d
     reader: Ints1d
     features: np.ndarray
-    changes: Floats2d
+    cues: Floats2d
     gold: TopicGold
 
 
@@ -58,27 +63,37 @@ def select(units: Units, chosen: Bools1d) -> Units:
     return Units(units.tokens[chosen], units.starts[chosen], units.gaps[chosen])
 
 
-def change_inputs(means: Floats2d, places: Bools1d) -> Floats2d:
-    """What change points say of every unit: (n_units, N_CHANGES). means (Floats2d): mean state of every unit."""
-    logits = change_points(directions(means), places, PENALTIES, sharpness=SHARPNESS)
+def change_cues(means: Floats2d, places: Bools1d) -> Floats2d:
+    """What change points say of the units that are read: (n_read, N_CHANGES).
+
+    means (Floats2d): (n_units, width) mean state of every unit; places (Bools1d): (n_units,) which are read.
+    """
+    logits = change_points(directions(means), places, PENALTIES, sharpness=SHARPNESS)[places]
     columns = [logits / SCALE, 1 / (1 + np.exp(-logits)), np.ones((len(logits), 1))]
     return np.concatenate(columns, axis=1).astype(np.float32)
 
 
+def cohesion_cues(words: Ints1d, unit_of: Ints1d, n_units: int) -> Floats2d:
+    """What words that come back say of units, (n_units, N_CUES - N_CHANGES); words and unit_of as for `cohesion`."""
+    shared = cohesion(words, unit_of, n_units)
+    return np.concatenate([shared, shared - shared.mean(axis=0), np.ones((n_units, 1), np.float32)], axis=1)
+
+
 def make_part(
+    text: str,
     units: Units,
     places: Bools1d,
-    changes: Floats2d,
+    cues: Floats2d,
     pieces: PieceStates,
     gold: TopicGold,
     crop: int,
     rng: np.random.Generator,
 ) -> Part:
-    """A run of the units that are read, of half to three halves of `crop`; 0 takes all."""
+    """A run of the units that are read, of half to three halves of `crop`; 0 takes all. cues (Floats2d): (n_read, N_CUES)."""
     read = select(units, places)
     n = len(read.starts)
     of = owners(pieces, read.starts)
-    features = surface_features(read, np.bincount(of, minlength=n))
+    features = surface_features(text, read, np.bincount(of, minlength=n))
     size = int(crop * rng.uniform(0.5, 1.5)) if crop else n
     first = int(rng.integers(max(1, n - size + 1)))
     last = min(n, first + size)
@@ -93,14 +108,14 @@ def make_part(
         unit_of=within(of),
         reader=within(np.cumsum(places) - 1),
         features=features[chosen],
-        changes=changes[places][chosen],
+        cues=cues[chosen],
         gold=TopicGold(boundary, any_level, gold.labels[places][chosen]),
     )
 
 
-def hide(part: Part, *, features: Bools1d, changes: bool) -> Part:
-    """Leave out surface features, or what change points say. features (Bools1d): which are told."""
-    return replace(part, features=part.features * features, changes=part.changes * (not changes))
+def hide(part: Part, *, features: Bools1d, cues: bool) -> Part:
+    """Leave out surface features, or the cues. features (Bools1d): which are told."""
+    return replace(part, features=part.features * features, cues=part.cues * (not cues))
 
 
 def flatten(parts: list[Part], *, joined: Bools1d, gap: int, device: torch.device) -> Run:
@@ -109,7 +124,7 @@ def flatten(parts: list[Part], *, joined: Bools1d, gap: int, device: torch.devic
     joined (Bools1d): Which parts go on the document of the part before; a topic starts there.
     gap (int): Pads after every document.
     """
-    unit_of, reader, features, changes, docs, golds = [], [], [], [], [], []
+    unit_of, reader, features, cues, docs, golds = [], [], [], [], [], []
     start, doc = 0, -1
     for i, part in enumerate(parts):
         n = len(part.features)
@@ -119,7 +134,7 @@ def flatten(parts: list[Part], *, joined: Bools1d, gap: int, device: torch.devic
         unit_of.append(np.where(part.unit_of < 0, -1, part.unit_of + start))
         reader.append(np.where(part.reader < 0, -1, part.reader + start))
         features += [part.features, np.zeros((pads, len(N_VALUES)), dtype=np.int64)]
-        changes += [part.changes, np.zeros((pads, N_CHANGES), dtype=np.float32)]
+        cues += [part.cues, np.zeros((pads, N_CUES), dtype=np.float32)]
         docs += [np.full(n, doc), np.full(pads, -1)]
         gold = np.stack([part.gold.boundary, part.gold.any_level, part.gold.labels], axis=1).astype(np.int64)
         golds += [gold, np.zeros((pads, 3), dtype=np.int64)]
@@ -133,7 +148,7 @@ def flatten(parts: list[Part], *, joined: Bools1d, gap: int, device: torch.devic
         tensor(unit_of),
         tensor(reader),
         tensor(features),
-        tensor(changes),
+        tensor(cues),
         tensor(docs),
         dict(zip(("boundary", "any_level", "labels"), gold_columns, strict=True)),
     )

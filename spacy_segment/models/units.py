@@ -1,4 +1,4 @@
-"""What topic models make of units: blocks of a long Doc, Docs of single units, owners of pieces, means, surface features."""
+"""What topic models make of units: blocks of a long Doc, Docs of single units, owners of pieces, means."""
 
 from collections.abc import Callable, Iterator
 from typing import cast
@@ -12,14 +12,11 @@ from torch import Tensor
 from ..align import text_length, text_of, token_offsets
 from ..errors import Errors
 from ..topics import Units
-from ..types import EncoderModel, Floats2d, Ints1d, Ints2d, PieceStates
+from ..types import EncoderModel, Floats2d, Ints1d, PieceStates
 from .shim import TorchShim
 from .sizes import check_sizes
 from .torch.units import run_means
 
-# Values of the surface features of a unit; 0 always means "not told". What stands before it: nothing or a space, a
-# newline, a blank line; its length in pieces, in steps of a third of a doubling.
-N_VALUES = (4, 32)
 # Documents are encoded in blocks of about so many characters, so that states of all pieces are never there at once.
 BLOCK = 200_000
 
@@ -128,9 +125,3 @@ def owners(pieces: PieceStates, starts: Ints1d) -> Ints1d:
 def unit_means(pieces: PieceStates, unit_of: Ints1d, n_units: int) -> Floats2d:
     """Mean state of the pieces of every unit, (n_units, hidden_width). unit_of (Ints1d): (n_pieces,), see `owners`."""
     return run_means(torch.as_tensor(pieces.states), torch.as_tensor(unit_of), n_units).numpy()
-
-
-def surface_features(units: Units, n_pieces: Ints1d) -> Ints2d:
-    """What a unit looks like, (n_units, len(N_VALUES)); n_pieces (Ints1d): (n_units,)."""
-    lengths = 1 + np.minimum(3 * np.log2(np.maximum(n_pieces, 1)), N_VALUES[1] - 2).astype(np.int64)
-    return np.stack([units.gaps + 1, lengths], axis=1)

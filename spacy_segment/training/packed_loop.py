@@ -231,7 +231,7 @@ def _optimizer(parameters: list[nn.Parameter], weight_decay: float) -> torch.opt
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=parameters[0].device.type == "cuda")
+    return torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)
 
 
 def _step(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:

@@ -2,8 +2,8 @@
 
 units      a a a a a . . . . b b b . . . .     one flat run, `reach` pads after every document
 docs       0 0 0 0 0 - - - - 1 1 1 - - - -     -1 on pads
-unit i     is told how alike the units before it are to those from it on, at several scales, and what the change points of
-           the whole document say of it,
+unit i     is told how alike the units before it are to those from it on, at several scales, and what the document as a
+           whole says of it (cues: change points, words that come back),
            and sees the units i - span ... i + span of its own document in every layer that attends
 gap i      (before unit i) is judged by the states of units i - 1 and i
 """
@@ -24,10 +24,10 @@ RARE = -2.5
 class DocumentEncoder(nn.Module):
     """Unit vectors and surface features -> states of units.
 
-    n_values (tuple of int): Number of values of every surface feature; n_changes (int): columns of change points.
+    n_values (tuple of int): Number of values of every surface feature; n_cues (int): columns of cues.
     n_layers (int): 0 leaves a unit without context but for similarities and the mean of its document.
 
-    Shape: vectors (n, width), raw (n, any width) to compare, features (n, n_features) integers, changes (n, n_changes),
+    Shape: vectors (n, width), raw (n, any width) to compare, features (n, n_features) integers, cues (n, n_cues),
     docs (n,) -> (n, width)
     """
 
@@ -40,13 +40,13 @@ class DocumentEncoder(nn.Module):
         conv_width: int,
         span: int,
         n_values: tuple[int, ...],
-        n_changes: int,
+        n_cues: int,
     ) -> None:
         super().__init__()
         self.reach = conv_width // 2
         self.features = nn.ModuleList(nn.Embedding(n, width) for n in n_values)
         self.similarities = nn.Linear(2 * len(SCALES), width)
-        self.changes = nn.Linear(n_changes, width)
+        self.cues = nn.Linear(n_cues, width)
         self.whole = nn.Linear(width, width)
         self.dropout = nn.Dropout(0.0)
         self.stack = BandedStack(
@@ -61,13 +61,13 @@ class DocumentEncoder(nn.Module):
             dropout_prob=0.0,
         )
 
-    def forward(self, vectors: Tensor, raw: Tensor, features: Tensor, changes: Tensor, docs: Tensor) -> Tensor:
+    def forward(self, vectors: Tensor, raw: Tensor, features: Tensor, cues: Tensor, docs: Tensor) -> Tensor:
         real = docs >= 0
         owners = docs.clamp(min=0)
         n_docs = int(owners.max()) + 1
         means = run_means(vectors[real], docs[real], n_docs)
         alike = self.similarities(similarities(raw, docs))
-        x = self.dropout(vectors) + alike + self.changes(changes) + self.whole(means)[owners]
+        x = self.dropout(vectors) + alike + self.cues(cues) + self.whole(means)[owners]
         for column, table in enumerate(self.features):
             x = x + table(features[:, column])
         return self.stack(x, docs)
@@ -101,7 +101,7 @@ class Coherence(nn.Module):
     Yu et al. (2023), Improving long document topic segmentation models with enhanced coherence modeling.
 
     Shape: vectors (n, width), second (n, unit_width), raw (n, any width), features (n, n_features) integers,
-    changes (n, n_changes), docs (n,) -> (n, 2): main boundaries, boundaries of any level; (n, n_labels)
+    cues (n, n_cues), docs (n,) -> (n, 2): main boundaries, boundaries of any level; (n, n_labels)
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Coherence(nn.Module):
         n_opening: int,
         lead_width: int,
         n_values: tuple[int, ...],
-        n_changes: int,
+        n_cues: int,
         n_labels: int,
         unit_width: int = 0,
     ) -> None:
@@ -133,7 +133,7 @@ class Coherence(nn.Module):
             conv_width=conv_width,
             span=span,
             n_values=n_values,
-            n_changes=n_changes,
+            n_cues=n_cues,
         )
         self.pair = nn.Linear(4 * width, width)
         self.boundary = nn.Linear(width, 2)
@@ -142,18 +142,18 @@ class Coherence(nn.Module):
         nn.init.constant_(self.boundary.bias, RARE)
 
     def forward(
-        self, vectors: Tensor, second: Tensor, raw: Tensor, features: Tensor, changes: Tensor, docs: Tensor
+        self, vectors: Tensor, second: Tensor, raw: Tensor, features: Tensor, cues: Tensor, docs: Tensor
     ) -> tuple[Tensor, Tensor]:
-        states = self.states(vectors, second, raw, features, changes, docs)
+        states = self.states(vectors, second, raw, features, cues, docs)
         return self.boundary(self.judge(states)), self.label(states)
 
     def states(
-        self, vectors: Tensor, second: Tensor, raw: Tensor, features: Tensor, changes: Tensor, docs: Tensor
+        self, vectors: Tensor, second: Tensor, raw: Tensor, features: Tensor, cues: Tensor, docs: Tensor
     ) -> Tensor:
         """States of units, (n, width)."""
         if self.second is not None:
             vectors = vectors + self.second(second, docs)
-        return self.encode(vectors, raw, features, changes, docs)
+        return self.encode(vectors, raw, features, cues, docs)
 
     def judge(self, states: Tensor) -> Tensor:
         """What is between every unit and the one before it. Shape: (n, width) -> (n, width)"""
