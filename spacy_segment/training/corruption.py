@@ -111,7 +111,7 @@ def lose_characters(text: str, starts: Ints1d, rng: np.random.Generator, p: floa
 
 def wrap(text: str, starts: Ints1d, rng: np.random.Generator) -> Corrupted:
     """Newlines that mean nothing: lines broken at a random width, most true newlines turned into spaces."""
-    width = int(rng.integers(30, 90))
+    width = int(rng.integers(20, 90))
     characters, column = list(text), 0
     for i, character in enumerate(characters):
         column += 1
