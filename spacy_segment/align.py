@@ -9,15 +9,16 @@ from itertools import pairwise
 
 import numpy as np
 from spacy.attrs import ORTH, SPACY
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
 from .errors import Errors
 from .text import code_points, is_kind, newlines_before, running_total
 from .types import Boundaries, Ints1d, PieceStates
 
 ZWNJ = 0x200C
-# Docs of fewer tokens have few that come again.
+# Docs of fewer tokens have few that come again; of longer ones the text of so many tokens is put together at once.
 SHORT = 200
+PART = 10_000
 
 
 def token_offsets(doc: Doc) -> tuple[Ints1d, Ints1d]:
@@ -38,12 +39,16 @@ def text_length(doc: Doc) -> int:
 
 
 def text_of(doc: Doc) -> str:
-    """RETURNS (str): `Doc.text`, put together of one string for every word of the Doc, where that makes one of every token."""
+    """RETURNS (str): `Doc.text`, put together of one string for every word of a part, where that makes one of every token."""
     if len(doc) < SHORT:
         return doc.text
-    ids = doc.to_array([ORTH, SPACY])
+    return "".join(_text_of_part(doc[i : i + PART]) for i in range(0, len(doc), PART))
+
+
+def _text_of_part(span: Span) -> str:
+    ids = span.to_array([ORTH, SPACY])
     words, index = np.unique(ids[:, 0], return_inverse=True)
-    strings = [doc.vocab.strings[word] for word in words.tolist()]
+    strings = [span.doc.vocab.strings[word] for word in words.tolist()]
     strings += [string + " " for string in strings]
     return "".join(map(strings.__getitem__, (index + len(words) * ids[:, 1].astype(np.int64)).tolist()))
 
