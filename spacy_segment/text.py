@@ -92,6 +92,16 @@ def running_total(flags: np.ndarray) -> Ints1d:
     return total
 
 
+def lower_case(text: str) -> str:
+    """Lower-case; characters whose lower case is longer than one stay, so that offsets stay true."""
+    return _change_case(text, str.lower)
+
+
+def upper_case(text: str) -> str:
+    """In capitals; characters whose upper case is longer than one stay, so that offsets stay true."""
+    return _change_case(text, str.upper)
+
+
 def ends_with_mark(text: str) -> bool:
     """Whether the last sentence of a text ends with a final mark."""
     return text[-TAIL:].rstrip(AFTER_FINAL).endswith(FINAL_MARKS)
@@ -107,6 +117,13 @@ def newlines_before(text: str, offsets: np.ndarray) -> np.ndarray:
     last_text = np.maximum.accumulate(np.where(np.append(~is_kind(points, "space"), False), place + 1, 0))
     before = np.where(offsets > 0, last_text[np.maximum(offsets, 1) - 1], 0)
     return np.where(before > 0, total[offsets] - total[before], 0)
+
+
+def _change_case(text: str, change: Callable[[str], str]) -> str:
+    changed = change(text)
+    if len(changed) == len(text):
+        return changed
+    return "".join(new if len(new := change(character)) == 1 else character for character in text)
 
 
 @cache

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spacy_segment.text import lower_case
 from spacy_segment.training.augmenters import CORRUPTIONS
-from spacy_segment.training.corruption import CONDITIONS, FAMILIES, corrupted, lower_case, remove, shorten, upper
+from spacy_segment.training.corruption import CONDITIONS, FAMILIES, corrupted, remove, shorten, upper
 
 SENTENCES = [
     "Hello, World!",

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from ..align import text_of
 from ..errors import check_least
+from ..text import lower_case
 from ..topics import Units, find_units, topic_places
 from ..types import Bools1d, EncoderModel, Floats2d, Ints1d, PieceStates, TopicGold, TopicLogits, TopicModel
 from . import serialize
@@ -137,8 +138,7 @@ def _predict(model: TopicModel, doc: Doc) -> TopicLogits:
         return TopicLogits(np.zeros(0, "f"), np.zeros(0, "f"), np.zeros((0, len(get_labels(model))), "f"))
     places = topic_places(units, paragraphs=model.attrs["paragraphs"])
     read, reader = select(units, places), np.cumsum(places) - 1
-    vectors, raws, counts, means, words = [], [], [], [], []
-    known: dict[str, int] = {}
+    vectors, raws, counts, means, offsets = [], [], [], [], []
     for block, rows, starts in blocks(doc, read):
         pieces = model.layers[0].predict([block])[0]
         unit_of = owners(pieces, starts)
@@ -148,13 +148,15 @@ def _predict(model: TopicModel, doc: Doc) -> TopicLogits:
             vectors.append(module.pool(states, of, of.new_zeros(size)))
             raws.append(run_means(states, of, size))
         counts.append(np.bincount(unit_of, minlength=size))
-        words.append((number_words(text_of(block), pieces, known), rows.start + unit_of))
+        offsets.append(np.stack([pieces.starts, pieces.ends]) + (read.starts[rows.start] - starts[0]))
         inside = units.starts[(reader >= rows.start) & (reader < rows.stop)]
         means.append(unit_means(pieces, owners(pieces, inside - inside[0] + starts[0]), len(inside)))
-    features = surface_features(text_of(doc), read, np.concatenate(counts))
+    text, n_pieces = text_of(doc), np.concatenate(counts)
+    features = surface_features(text, read, n_pieces)
     of_units = np.concatenate(means)
     means.clear()  # of a long document they are large
-    cues = _cues(model, of_units, places, *(np.concatenate(column) for column in zip(*words, strict=True)))
+    words = number_words(lower_case(text), *np.concatenate(offsets, axis=1))
+    cues = _cues(model, of_units, places, words, np.repeat(np.arange(len(n_pieces)), n_pieces))
     second = run_means(shim.tensor(_second(model, doc, units)), shim.tensor(reader), len(read.starts))
     columns = (features, cues, np.zeros(len(features), dtype=np.int64))
     inputs = (torch.cat(vectors), second, torch.cat(raws), *map(shim.tensor, columns))
@@ -248,7 +250,8 @@ def _known_cues(model: TopicModel, text: str, starts: Ints1d, pieces: PieceState
 
     def find() -> Floats2d:
         means = unit_means(pieces, owners(pieces, starts), len(starts))
-        return _cues(model, means, places, number_words(text, pieces, {}), owners(pieces, starts[places]))
+        words = number_words(lower_case(text), pieces.starts, pieces.ends)
+        return _cues(model, means, places, words, owners(pieces, starts[places]))
 
     if model.layers[0].attrs.get("trainable", True):
         return find()

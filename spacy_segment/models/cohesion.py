@@ -8,22 +8,22 @@ Hearst (1997), TextTiling: Segmenting text into multi-paragraph subtopic passage
 
 import numpy as np
 
-from ..types import Floats1d, Floats2d, Ints1d, PieceStates
+from ..types import Floats1d, Floats2d, Ints1d
 from .torch.coherence import SCALES
 
 # What two blocks without words share.
 NOTHING = 1e-9
 
 
-def number_words(text: str, pieces: PieceStates, known: dict[str, int]) -> Ints1d:
+def number_words(lowered: str, starts: Ints1d, ends: Ints1d) -> Ints1d:
     """The number of every piece as a word, (n_pieces,): pieces that are the same but for case have the same.
 
-    known (dict): Numbers of the words so far, added to.
+    lowered (str): The text, see `lower_case`; starts, ends (Ints1d): (n_pieces,) offsets of the pieces in it.
     """
-    lowered = text.lower() if len(text.lower()) == len(text) else text
-    places = zip(pieces.starts.tolist(), pieces.ends.tolist(), strict=True)
+    known: dict[str, int] = {}
+    places = zip(starts.tolist(), ends.tolist(), strict=True)
     numbers = (known.setdefault(lowered[start:end], len(known)) for start, end in places)
-    return np.fromiter(numbers, dtype=np.int64, count=len(pieces.starts))
+    return np.fromiter(numbers, dtype=np.int64, count=len(starts))
 
 
 def cohesion(words: Ints1d, unit_of: Ints1d, n_units: int) -> Floats2d:
@@ -36,12 +36,10 @@ def cohesion(words: Ints1d, unit_of: Ints1d, n_units: int) -> Floats2d:
     word, unit = np.divmod(found, max(n_units, 1))
     weights = (1 + np.log(counts)) * np.log((n_units + 1) / np.bincount(word)[word])
     shared, norms = _products(word, unit, weights, n_units)
-    place = np.arange(n_units)
     columns = []
     for scale, products, squares in zip(SCALES, shared, norms, strict=True):
-        after = squares[scale:][place]
-        before = squares[place]
-        columns.append(products[scale:][place] / np.sqrt(np.maximum(before * after, NOTHING)))
+        before, after = squares[:n_units], squares[scale : scale + n_units]
+        columns.append(products[scale : scale + n_units] / np.sqrt(np.maximum(before * after, NOTHING)))
     return np.stack(columns, axis=1).astype(np.float32).clip(0, 1)
 
 
@@ -56,7 +54,7 @@ def _products(word: Ints1d, unit: Ints1d, weights: Floats1d, n_units: int) -> tu
     squares = [np.zeros(n_units + scale + 1) for scale in SCALES]
     first = np.arange(len(word))
     for lag in range(2 * max(SCALES)):  # pairs of a word and its lag-th repetition
-        first = first[: len(word) - lag] if lag == 0 else first[first < len(word) - lag]
+        first = first[first < len(word) - lag]
         second = first + lag
         near = (word[first] == word[second]) & (unit[second] - unit[first] < 2 * max(SCALES))
         first, second = first[near], second[near]

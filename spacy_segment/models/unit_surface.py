@@ -44,9 +44,8 @@ def _openings(points: Ints1d, starts: Ints1d) -> Ints1d:
 
 
 def _endings(points: Ints1d, starts: Ints1d) -> Ints1d:
-    closers = np.fromiter(map(ord, AFTER_FINAL), dtype=np.uint32)
-    counts = ~is_kind(points, "space") & ~np.isin(points, closers)
+    counts = ~is_kind(points, "space") & ~np.isin(points, code_points(AFTER_FINAL))
     last = np.maximum.accumulate(np.where(counts, np.arange(len(points)), 0))[np.append(starts[1:], len(points)) - 1]
-    final = np.isin(points[last], np.fromiter(map(ord, FINAL_MARKS), dtype=np.uint32))
+    final = np.isin(points[last], code_points("".join(FINAL_MARKS)))
     word = is_kind(points[last], "letter") | is_kind(points[last], "digit")
     return 1 + np.select([final, word], [0, 2], default=1)

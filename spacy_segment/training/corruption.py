@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from ..text import TABLE_SIZE, code_points, is_kind
+from ..text import TABLE_SIZE, code_points, is_kind, lower_case, upper_case
 from ..types import Ints1d, Ints2d
 
 # Families of punctuation marks. The class of a mark is its place here plus 1; 0 is "no mark". Trained weights depend on
@@ -79,8 +79,7 @@ def lower(text: str, starts: Ints1d) -> Corrupted:
 
 def upper(text: str, starts: Ints1d) -> Corrupted:
     """In capitals; characters whose upper case is longer than one stay."""
-    raised = text.upper()
-    return clean(raised if len(raised) == len(text) else "".join(_single(c.upper(), c) for c in text), starts)
+    return clean(upper_case(text), starts)
 
 
 def partial(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0.5) -> Corrupted:
@@ -191,18 +190,6 @@ def _lost_marks(points: Ints1d, gone: np.ndarray, old: Ints1d, new: Ints1d) -> I
     strongest[before[order]] = classes[lost[order]]
     where = np.flatnonzero(strongest)
     return np.stack([new[where] + 1, strongest[where]], axis=1)
-
-
-def lower_case(text: str) -> str:
-    """Lower-case; characters whose lower case is longer than one stay, so that offsets stay true."""
-    lowered = text.lower()
-    if len(lowered) == len(text):
-        return lowered
-    return "".join(_single(c.lower(), c) for c in text)
-
-
-def _single(changed: str, character: str) -> str:
-    return changed if len(changed) == 1 else character
 
 
 def mark_classes(points: Ints1d) -> Ints1d:
