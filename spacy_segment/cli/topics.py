@@ -22,7 +22,8 @@ from ..metrics import PRF, boundary_prf, boundary_similarity, pk, window_diff
 from ..pipeline.topic_segmenter import TopicSegmenter
 from ..scorers import CORPUS, LANGUAGE
 from ..topics import TOPICS, find_units, topics_of
-from ..training.topic_readers import TopicCorpus, sentence_starts
+from ..training.plain_sentences import sentence_starts
+from ..training.topic_readers import TopicCorpus
 from ..types import Bools1d
 from .benchmark import benchmark_app, say_missing, split_names
 from .pipelines import find_pipe, load_pipeline, run_before

@@ -35,12 +35,14 @@ class TopicRecord:
     """A document with gold topics: sections in document order, a topic before its parts; those of level 1 tile the text.
 
     lang (str): Code of its language, "" if the file does not say.
+    sentences (list of int or None): Where its sentences start, None to be found by a rule.
     """
 
     id: str
     text: str
     sections: list[Section]
     lang: str = ""
+    sentences: list[int] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """Corpora with gold topics for `spacy train`: files as they are, or an endless mixture of many."""
 
-import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
 from zlib import crc32
@@ -21,6 +22,9 @@ from ..topics import NO_LABEL, TOPICS
 from .augmenters import check_probability
 from .corruption import CONDITIONS
 from .formats import find_files, take
+from .plain_sentences import sentence_starts
+from .recognised import corrupt, recognise
+from .recombined import recombine
 from .spoken import put_turns
 from .titled import put_headings
 from .topic_formats import Section, TopicRecord, read_topics
@@ -32,10 +36,12 @@ SUFFIXES = (".jsonl", ".json", ".ref", ".txt", ".md", ".cnxml", "")
 HEADED = "headed"
 SPOKEN = "spoken"
 TOPIC_CONDITIONS = (*CONDITIONS, HEADED, SPOKEN)
-# What may be put into the text of a record.
+# What may be put into the text of a record, and what may happen to it in training.
 ADDITIONS = {HEADED: put_headings, SPOKEN: put_turns}
-# A plain splitter for training texts: after closing punctuation before white space, after CJK full stops, at newlines.
-SENTENCE_END = re.compile(r"(?:[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？]+[”’」』）]*|\n)\s*")
+RECOGNISED = "recognised"
+CHANGES = {**ADDITIONS, RECOGNISED: recognise}
+# Documents that are made of a document and others of its corpus.
+VARIANTS = 4
 
 
 def TopicCorpus(
@@ -81,6 +87,8 @@ def MixedTopics(
     max_chars: int = 0,
     headings: float = 0.0,
     turns: float = 0.0,
+    recombined: float = 0.0,
+    recognised: float = 0.0,
 ) -> Corpus:
     """An endless stream of documents, or runs of sentences of them, from many corpora, for `max_epochs = -1`. Every file is a corpus.
 
@@ -91,11 +99,15 @@ def MixedTopics(
     coarse (bool): Every token is a sentence: enough for models that read the text itself, and made many times faster.
     max_chars (int): Characters of every file that are read at most, in whole documents from the first on; 0 for all.
     headings (float): How often a document has its titles in the text, see `put_headings`; of the others,
-    turns (float): how often one has openings of turns before its lines, see `put_turns`.
+    turns (float): how often one has openings of turns before its lines, see `put_turns`; of the others,
+    recognised (float): how often one has lost newlines, case and punctuation, see `recognise`.
+    recombined (float): How often a document is made of topics of several, see `recombine`; `VARIANTS` are made of each.
     RAISES (ValueError): SEG200; SEG110, SEG141 when it is read; SEG211 if there is no document.
     """
-    check_probability("headings", headings)
-    check_probability("turns", turns)
+    shares = {HEADED: headings, SPOKEN: turns, RECOGNISED: recognised}
+    named = {"headings": headings, "turns": turns, "recognised": recognised, "recombined": recombined}
+    for name, share in named.items():
+        check_probability(name, share)
 
     def read(nlp: Language) -> Iterator[Example]:
         rng = np.random.default_rng(seed)
@@ -106,18 +118,24 @@ def MixedTopics(
         shelves = [shelf for shelf in shelves if shelf.records]
         if not shelves:
             raise ValueError(Errors.SEG211.format(path=path))
-        shares = np.asarray([sum(len(r.text) for r in shelf.records) ** exponent for shelf in shelves])
+        sizes = np.asarray([sum(len(r.text) for r in shelf.records) ** exponent for shelf in shelves])
         changed: dict[tuple[int, str], TopicRecord] = {}
 
+        def change(record: TopicRecord, kind: str, make: Callable[[], TopicRecord]) -> TopicRecord:
+            key = id(record), kind
+            if key not in changed:
+                changed[key] = make()
+            return changed[key]
+
         def draw() -> tuple[_Shelf, TopicRecord]:
-            shelf = shelves[rng.choice(len(shelves), p=shares / shares.sum())]
+            shelf = shelves[rng.choice(len(shelves), p=sizes / sizes.sum())]
             record = shelf.records[rng.integers(len(shelf.records))]
-            addition = HEADED if rng.random() < headings else SPOKEN if rng.random() < turns else None
-            if addition is not None:
-                key = id(record), addition
-                if key not in changed:
-                    changed[key] = ADDITIONS[addition](record, rng)
-                record = changed[key]
+            if rng.random() < recombined:
+                others = shelf.of_language[record.lang]
+                record = change(record, f"{rng.integers(VARIANTS)}", partial(recombine, record, others, rng))
+            kind = next((kind for kind, share in shares.items() if rng.random() < share), None)
+            if kind is not None:
+                record = change(record, kind, partial(CHANGES[kind], record, rng))
             return shelf, _run(record, max_units, sentences, rng) if max_units else record
 
         made: dict[int, Example] = {}
@@ -140,7 +158,7 @@ def make_topic_example(
     nlp: Language, record: TopicRecord, corpus: str, spans_key: str, sentences: str, coarse: bool = False
 ) -> Example:
     """Make an Example of a record; tokens are split where a section starts inside one, or are the sentences if coarse."""
-    starts = sentence_starts(record.text, sentences)
+    starts = _starts(record, sentences)
     sections = [s for s in record.sections if record.text[s.start : s.end].strip()]
     starts = sorted({*starts, *(s.start for s in sections)})
 
@@ -165,12 +183,6 @@ def find_labels(path: str | list[str]) -> list[str]:
     return sorted({section.label for record in records for section in record.sections if section.level == 1} - {""})
 
 
-def sentence_starts(text: str, kind: str) -> list[int]:
-    """Character offsets of sentences. kind (str): "rule" or "lines"."""
-    pattern = re.compile(r"\n\s*") if kind == "lines" else SENTENCE_END
-    return [0, *(found.end() for found in pattern.finditer(text) if found.end() < len(text))]
-
-
 def join_records(first: TopicRecord, second: TopicRecord) -> TopicRecord:
     """Two documents behind each other, with a blank line between them if the first has any."""
     gap = "\n\n" if "\n\n" in first.text else "\n"
@@ -179,25 +191,21 @@ def join_records(first: TopicRecord, second: TopicRecord) -> TopicRecord:
     lang = first.lang if first.lang == second.lang else ""
     left = [replace(s, end=shift) if s.end == len(first.text) else s for s in first.sections]
     right = [replace(s, start=s.start + shift, end=s.end + shift) for s in second.sections]
-    return TopicRecord(f"{first.id}+{second.id}", first.text + gap + second.text, left + right, lang)
+    sentences = None
+    if first.sentences is not None or second.sentences is not None:
+        sentences = [*_starts(first, "rule"), *(start + shift for start in _starts(second, "rule"))]
+    return TopicRecord(f"{first.id}+{second.id}", first.text + gap + second.text, left + right, lang, sentences)
 
 
 def change_record(record: TopicRecord, condition: str) -> TopicRecord:
     """A record under one of `TOPIC_CONDITIONS`: as it is, with its titles as headings, with its lines as turns, or
-    what is left of its topics, with a space between them and without their parts.
+    what is left of its topics.
     """
     if condition == "clean":
         return record
     if condition in ADDITIONS:
         return ADDITIONS[condition](record, np.random.default_rng(crc32(record.id.encode())))
-    text, sections = "", []
-    for section in record.sections:
-        if section.level == 1:
-            part = CONDITIONS[condition](record.text[section.start : section.end], np.zeros(0, np.int64)).text.strip()
-            if part:
-                sections.append(replace(section, start=len(text), end=len(text) + len(part) + 1))
-                text += part + " "
-    return replace(record, text=text, sections=sections)
+    return corrupt(record, condition)
 
 
 def corpus_of(file: Path) -> str:
@@ -210,10 +218,18 @@ class _Shelf:
     name: str
     records: list[TopicRecord]
 
+    @cached_property
+    def of_language(self) -> dict[str, list[TopicRecord]]:
+        """Documents by their languages."""
+        languages = defaultdict(list)
+        for record in self.records:
+            languages[record.lang].append(record)
+        return languages
+
 
 def _run(record: TopicRecord, max_units: int, sentences: str, rng: np.random.Generator) -> TopicRecord:
     """A run of sentences of a document; sections are cut to it."""
-    starts = [*sentence_starts(record.text, sentences), len(record.text)]
+    starts = [*_starts(record, sentences), len(record.text)]
     size = int(max_units * rng.uniform(0.5, 1.5))
     if len(starts) - 1 <= size:
         return record
@@ -224,7 +240,12 @@ def _run(record: TopicRecord, max_units: int, sentences: str, rng: np.random.Gen
         for s in record.sections
         if s.start < end and s.end > begin
     ]
-    return replace(record, text=record.text[begin:end], sections=sections)
+    inside = None if record.sentences is None else [start - begin for start in starts[first : first + size]]
+    return replace(record, text=record.text[begin:end], sections=sections, sentences=inside)
+
+
+def _starts(record: TopicRecord, kind: str) -> list[int]:
+    return sentence_starts(record.text, kind) if record.sentences is None else record.sentences
 
 
 def _group(doc: Doc, sections: list[Section], key: str) -> SpanGroup:

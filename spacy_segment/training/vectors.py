@@ -17,8 +17,9 @@ from ..models.pieces import N_BUCKETS, tokenize
 from ..models.weights import pretrained_path
 from .distillation import distill
 from .formats import find_files
+from .plain_sentences import sentence_starts
 from .topic_formats import TopicRecord, read_topics
-from .topic_readers import SUFFIXES, sentence_starts
+from .topic_readers import SUFFIXES
 
 # Passages are sections, cut into parts of about so many characters.
 PASSAGE = 3_000
