@@ -8,7 +8,7 @@ from spacy.cli._util import app
 from wasabi import msg
 
 from ..training.assets import verify
-from ..training.convert import convert_sentences, convert_topics, corrupt
+from ..training.convert import concatenations, convert_sentences, convert_topics, corrupt
 from .reporting import reported
 
 data_app = typer.Typer(help="Check gold data, convert and corrupt it", no_args_is_help=True)
@@ -29,6 +29,17 @@ def sentences_cli(source: str = SOURCE, output: Path = OUTPUT) -> None:
 def topics_cli(source: str = SOURCE, output: Path = OUTPUT) -> None:
     """JSONL, WikiSection, QMSum, Choi, Wiki-727k, Markdown and others -> CORPUS/SPLIT.jsonl.gz."""
     _run(lambda: convert_topics(source, output), output)
+
+
+@data_app.command("concatenate")
+def concatenate_cli(
+    source: list[str] = typer.Argument(..., help="Gold files with sentences, folders or patterns"),
+    output: Path = OUTPUT,
+    number: int = typer.Option(12, min=1, help="Documents made of every file"),
+    seed: int = typer.Option(0, min=0, help="Of their random parts"),
+) -> None:
+    """Sentences -> SPLIT.jsonl.gz: documents whose topics are the first sentences of others, in every language."""
+    _run(lambda: concatenations(source, output, number, seed), output)
 
 
 @data_app.command("corrupt")

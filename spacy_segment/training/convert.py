@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import spacy
@@ -20,6 +21,7 @@ from ..align import reference_doc
 from ..errors import Errors
 from ..files import write_output
 from ..scorers import CONDITION, CORPUS
+from .concatenated import N_SENTENCES, concatenate, openings
 from .corruption import CONDITIONS
 from .formats import Record, find_files, read_records
 from .readers import corpus_name, limited
@@ -87,6 +89,28 @@ def corrupt(source: str | list[str], output: Path, limit: int = 0) -> int:
     return n
 
 
+def concatenations(source: str | list[str], output: Path, n: int = 12, seed: int = 0) -> int:
+    """Write SPLIT.jsonl.gz: documents with gold topics, made of the openings of documents with gold sentences.
+
+    n (int): Documents made of every file that has two that are long enough.
+    RETURNS (int): Number of files.
+    RAISES (ValueError): SEG110, SEG111; SEG112 if no file names its split. (OSError): SEG139.
+    """
+    rng = np.random.default_rng(seed)
+    made: dict[str, list[TopicRecord]] = defaultdict(list)
+    for path in find_files(source):
+        if not (split := split_of(path)):
+            continue
+        long = [record for record in read_records(path) if len(openings(record)) >= N_SENTENCES[0]]
+        if len(long) > 1:
+            made[split] += [concatenate(long, rng, f"{corpus_name(path)}-{i}") for i in range(n)]
+    if not made:
+        raise ValueError(Errors.SEG112.format(path=source))
+    for split, records in made.items():
+        _write_lines(output / f"{split}.jsonl.gz", map(_topics, records))
+    return len(made)
+
+
 def split_of(path: Path) -> str | None:
     """RETURNS (str or None): "train", "dev" or "test", by the name of the file."""
     found = SPLIT.search(path.name)
@@ -99,12 +123,11 @@ def _sentences(record: Record) -> dict:
 
 
 def _topics(record: TopicRecord) -> dict:
-    return {
-        "id": record.id,
-        "lang": record.lang,
-        "text": record.text,
-        "sections": [vars(section) for section in record.sections],
-    }
+    sections = [vars(section) for section in record.sections]
+    row: dict[str, Any] = {"id": record.id, "lang": record.lang, "text": record.text, "sections": sections}
+    if record.sentences is not None:
+        row["sents"] = [[start, end] for start, end in pairwise([*record.sentences, len(record.text)])]
+    return row
 
 
 def _write_lines(path: Path, rows: Iterable[dict]) -> None:

@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 
 from .corruption import CONDITIONS
-from .plain_sentences import sentence_starts
 from .topic_formats import TopicRecord
 
 # Of the sentences of such a text so many are not found, and so many more are begun at other words.
@@ -16,11 +15,12 @@ MISSED, BEGUN = 0.3, 0.2
 def corrupt(record: TopicRecord, condition: str) -> TopicRecord:
     """What is left of every section under one of `CONDITIONS`, with a space behind it; its sentences are those of before."""
     edges = sorted({0, len(record.text), *(edge for s in record.sections for edge in (s.start, s.end))})
+    starts = np.asarray(record.sentence_starts())
     text, sentences, moved = "", [], {}
     for start, end in pairwise(edges):
         moved[start] = len(text)
-        part = record.text[start:end]
-        left = CONDITIONS[condition](part, np.asarray(sentence_starts(part, "rule")))
+        inside = np.union1d(start, starts[(starts >= start) & (starts < end)])
+        left = CONDITIONS[condition](record.text[start:end], inside - start)
         if kept := left.text.rstrip():
             sentences += (left.starts + len(text)).tolist()
             text += kept + " "

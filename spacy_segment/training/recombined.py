@@ -25,7 +25,7 @@ def recombine(record: TopicRecord, others: Sequence[TopicRecord], rng: np.random
     own = _topics(record)
     gap = "\n\n" if "\n\n" in record.text else "\n"
     first = int(rng.integers(max(1, len(own) - SHORTEST)))
-    text, sections = "", []
+    text, sections, sentences = "", [], []
     for place in range(first, len(own)):
         if len(text) > LONGEST:
             break
@@ -35,10 +35,12 @@ def recombine(record: TopicRecord, others: Sequence[TopicRecord], rng: np.random
             foreign = _topics(source)
             topic = foreign[place * len(foreign) // len(own)]
         shift = len(text) - topic[0].start
+        sentences += [s + shift for s in source.sentences or () if topic[0].start <= s < topic[0].end]
         text += source.text[topic[0].start : topic[0].end].rstrip() + gap
         sections += [replace(s, start=s.start + shift, end=len(text) if s.level == 1 else s.end + shift) for s in topic]
     text = text.rstrip()
-    return replace(record, text=text, sections=[replace(s, end=min(s.end, len(text))) for s in sections])
+    sections = [replace(s, end=min(s.end, len(text))) for s in sections]
+    return replace(record, text=text, sections=sections, sentences=sentences or None)
 
 
 def _topics(record: TopicRecord) -> list[list[Section]]:

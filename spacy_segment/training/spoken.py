@@ -64,4 +64,5 @@ def put_turns(record: TopicRecord, rng: np.random.Generator) -> TopicRecord:
     places = np.cumsum([0, *map(len, lines[:-1])]).tolist()
     text, moved = put_before(record.text, places, openings)
     sections = [replace(s, start=int(moved(s.start)), end=int(moved(s.end))) for s in record.sections]
-    return replace(record, text=text, sections=sections)
+    sentences = None if record.sentences is None else moved(record.sentences).tolist()
+    return replace(record, text=text, sections=sections, sentences=sentences)

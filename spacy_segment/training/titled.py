@@ -63,7 +63,11 @@ def put_headings(record: TopicRecord, rng: np.random.Generator) -> TopicRecord:
         replace(section, start=section.start + before, end=int(moved(section.end)))
         for section, before in zip(record.sections, accumulate(map(len, titled), initial=0), strict=False)
     ]
-    return replace(record, text=text, sections=sections)
+    sentences = record.sentences
+    if sentences is not None:
+        behind = moved([section.start for section in record.sections], side="right")
+        sentences = np.union1d(moved(sentences), behind).tolist()
+    return replace(record, text=text, sections=sections, sentences=sentences)
 
 
 def _numbers(sections: list[Section]) -> list[str]:

@@ -13,8 +13,9 @@ from typing import Any
 
 from ..errors import Errors
 from . import cnxml
-from .formats import check_text
+from .formats import check_text, tile
 from .headings import read_sections
+from .plain_sentences import sentence_starts
 
 BLANK = "\n\n"
 
@@ -43,6 +44,10 @@ class TopicRecord:
     sections: list[Section]
     lang: str = ""
     sentences: list[int] | None = None
+
+    def sentence_starts(self, kind: str = "rule") -> list[int]:
+        """Where its sentences start: `sentences`, or by a rule. kind (str): "rule" or "lines"."""
+        return sentence_starts(self.text, kind) if self.sentences is None else self.sentences
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ def find_reader(path: Path, text: str) -> Callable[[str, Path], Iterator[TopicRe
 
 
 def read_jsonl(text: str, path: Path) -> Iterator[TopicRecord]:
-    """One document per line: "text" and "sections" with "start", "end" and, if known, "title", "label", "level", and "lang"; or
+    """One document per line: "text" and "sections" with "start", "end" and, if known, "title", "label", "level", "lang" and "sents"; or
     "sentences" and "labels" (1 where a topic ends), as other projects' preprocessing writes.
     """
     for number, line in enumerate(text.split("\n"), start=1):
@@ -112,7 +117,9 @@ def read_jsonl(text: str, path: Path) -> Iterator[TopicRecord]:
             Section(s["start"], s["end"], s.get("title") or "", s.get("label") or "", s.get("level", 1))
             for s in map(_object, data["sections"])
         ]
-        yield TopicRecord(str(data.get("id", number)), data["text"], sections, str(data.get("lang") or ""))
+        text, lang = data["text"], str(data.get("lang") or "")
+        sentences = tile(text, [(start, end) for start, end in data["sents"]]) if "sents" in data else None
+        yield TopicRecord(str(data.get("id", number)), text, sections, lang, sentences)
 
 
 def read_json(text: str, path: Path) -> Iterator[TopicRecord]:

@@ -22,7 +22,6 @@ from ..topics import NO_LABEL, TOPICS
 from .augmenters import check_probability
 from .corruption import CONDITIONS
 from .formats import find_files, take
-from .plain_sentences import sentence_starts
 from .recognised import corrupt, recognise
 from .recombined import recombine
 from .spoken import put_turns
@@ -158,7 +157,7 @@ def make_topic_example(
     nlp: Language, record: TopicRecord, corpus: str, spans_key: str, sentences: str, coarse: bool = False
 ) -> Example:
     """Make an Example of a record; tokens are split where a section starts inside one, or are the sentences if coarse."""
-    starts = _starts(record, sentences)
+    starts = record.sentence_starts(sentences)
     sections = [s for s in record.sections if record.text[s.start : s.end].strip()]
     starts = sorted({*starts, *(s.start for s in sections)})
 
@@ -193,7 +192,7 @@ def join_records(first: TopicRecord, second: TopicRecord) -> TopicRecord:
     right = [replace(s, start=s.start + shift, end=s.end + shift) for s in second.sections]
     sentences = None
     if first.sentences is not None or second.sentences is not None:
-        sentences = [*_starts(first, "rule"), *(start + shift for start in _starts(second, "rule"))]
+        sentences = [*first.sentence_starts(), *(start + shift for start in second.sentence_starts())]
     return TopicRecord(f"{first.id}+{second.id}", first.text + gap + second.text, left + right, lang, sentences)
 
 
@@ -229,7 +228,7 @@ class _Shelf:
 
 def _run(record: TopicRecord, max_units: int, sentences: str, rng: np.random.Generator) -> TopicRecord:
     """A run of sentences of a document; sections are cut to it."""
-    starts = [*_starts(record, sentences), len(record.text)]
+    starts = [*record.sentence_starts(sentences), len(record.text)]
     size = int(max_units * rng.uniform(0.5, 1.5))
     if len(starts) - 1 <= size:
         return record
@@ -242,10 +241,6 @@ def _run(record: TopicRecord, max_units: int, sentences: str, rng: np.random.Gen
     ]
     inside = None if record.sentences is None else [start - begin for start in starts[first : first + size]]
     return replace(record, text=record.text[begin:end], sections=sections, sentences=inside)
-
-
-def _starts(record: TopicRecord, kind: str) -> list[int]:
-    return sentence_starts(record.text, kind) if record.sentences is None else record.sentences
 
 
 def _group(doc: Doc, sections: list[Section], key: str) -> SpanGroup:

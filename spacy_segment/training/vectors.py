@@ -20,6 +20,7 @@ from .formats import find_files
 from .plain_sentences import sentence_starts
 from .topic_formats import TopicRecord, read_topics
 from .topic_readers import SUFFIXES
+from .translations import fold_in
 
 # Passages are sections, cut into parts of about so many characters.
 PASSAGE = 3_000
@@ -38,6 +39,7 @@ def train_vectors(
     teacher_width: int = 96,
     seed: int = 0,
     checkpoint: str | None = None,
+    translations: str | None = None,
 ) -> tuple[Tokenizer, np.ndarray]:
     """Vectors from latent semantic analysis of a topic corpus, beside vectors taught by a sentence encoder if there is one.
 
@@ -46,6 +48,8 @@ def train_vectors(
         columns are of its making.
     checkpoint (str or None): Checkpoint of the training these vectors are for. They are kept beside it, in a file of the same name that ends
         in `.vectors.safetensors`, and read from there by a run that goes on from it.
+    translations (str or None): Files with gold sentences, the same documents in several languages, for vectors of pieces that the
+        topic texts do not have, see `fold_in`.
     RETURNS (tuple): The vocabulary, and (n_pieces + N_BUCKETS, width) vectors. Both parts are 1 long in the mean over the
         pieces of the texts; pieces the texts do not have get random directions, so that other languages have lexical cohesion.
     RAISES (ValueError): SEG110, SEG141, SEG201, SEG310; SEG420 if the file beside the checkpoint is not that of these vectors;
@@ -53,7 +57,7 @@ def train_vectors(
     """
     _, meta = serialize.read(pretrained_path(vocabulary).read_bytes())
     tokenizer, n_known = Tokenizer.from_str(meta["tokenizer"]), meta["n_known"]
-    make = partial(_make_vectors, path, tokenizer, n_known, width, teacher, teacher_width, seed)
+    make = partial(_make_vectors, path, tokenizer, n_known, width, teacher, teacher_width, translations, seed)
     if checkpoint is None:
         return tokenizer, make()
     kept = Path(checkpoint).with_suffix(".vectors.safetensors")
@@ -83,6 +87,7 @@ def _make_vectors(
     width: int,
     teacher: str | None,
     teacher_width: int,
+    translations: str | None,
     seed: int,
 ) -> np.ndarray:
     corpora = {
@@ -103,7 +108,8 @@ def _make_vectors(
         vectors = np.hstack([taught, vectors])
     unseen = telling == 0
     vectors[unseen] = random_directions(len(vectors), width, seed)[unseen]
-    return vectors.astype(np.float32)
+    vectors = vectors.astype(np.float32)
+    return vectors if translations is None else fold_in(vectors, ~unseen, translations, tokenizer, n_known)
 
 
 def random_directions(n: int, width: int, seed: int) -> np.ndarray:
