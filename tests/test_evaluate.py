@@ -1,5 +1,6 @@
 """`segment-evaluate`, `segment-plot`, `segment-card`: figures, pictures and cards, as a user would make them."""
 
+import gzip
 import itertools
 import json
 
@@ -315,4 +316,15 @@ def test_data_commands(work):
     run("segment-data", "topics", work / "topics" / "*" / "*", work / "c" / "topics")
     output = run("segment-data", "corrupt", work / "c" / "sentences" / "*" / "*.test.*", work / "c" / "conditions")
     assert "6 files" in output
+    talks = [
+        {"text": f"{name} comes. {name} speaks. {name} goes.", "sents": [[0, 10], [11, 22], [23, 32]]}
+        for name in ("Ann", "Bob")
+    ]
+    (work / "talks.train.jsonl").write_text("\n".join(map(json.dumps, talks)))
+    output = run(
+        "segment-data", "concatenate", work / "talks.train.jsonl", work / "c" / "topics" / "talks", "--number", 3
+    )
+    assert "1 files" in output
+    assert gzip.decompress((work / "c" / "topics" / "talks" / "train.jsonl.gz").read_bytes()).count(b"\n") == 3
     assert "SEG110" in fail("segment-data", "sentences", work / "missing", work / "c")
+    assert "SEG110" in fail("segment-data", "concatenate", work / "missing", work / "c")
