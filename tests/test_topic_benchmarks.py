@@ -154,6 +154,26 @@ def test_vectors_of_a_small_corpus_have_the_wanted_width_and_meaning(corpus):
     np.testing.assert_allclose(vectors[unseen], random_directions(len(vectors), 64, 0)[unseen], rtol=1e-5)
 
 
+def test_words_no_topic_text_has_are_about_what_they_translate(corpus, tmp_path):
+    pages = {"en": (RAIN, BREAD), "de": ("Haus Haus. " * 3, "Wahl Wahl. " * 3)}
+    for lang, texts in pages.items():
+        rows = [
+            {"id": f"talk_{lang}-{i}", "lang": lang, "text": text, "sents": [[0, len(text.rstrip())]]}
+            for i, text in enumerate(texts)
+        ]
+        (tmp_path / f"talk_{lang}.train.jsonl").write_text("\n".join(map(json.dumps, rows * 4)))
+    tokenizer, before = train_vectors(str(corpus / "*.md"), width=64)
+    _, vectors = train_vectors(str(corpus / "*.md"), width=64, translations=str(tmp_path / "*.jsonl"))
+    assert vectors.dtype == before.dtype
+    house, vote = (tokenizer.token_to_id(word) for word in ("haus", "wahl"))
+    wind, hour = (before[tokenizer.token_to_id(word)] for word in ("wind", "hour"))
+    for own, other, piece in ((wind, hour, house), (hour, wind, vote)):
+        learned = vectors[piece] - before[piece] / 2
+        assert learned @ own > learned @ other
+    ship = tokenizer.token_to_id("ship")
+    np.testing.assert_array_equal(vectors[ship], before[ship])
+
+
 def test_a_run_that_goes_on_reads_its_vectors_and_a_fresh_one_makes_them(corpus, tmp_path, monkeypatch):
     texts, checkpoint = str(corpus / "*.md"), tmp_path / "run.safetensors"
     _, made = train_vectors(texts, width=32, checkpoint=str(checkpoint))

@@ -26,6 +26,8 @@ from .translations import fold_in
 PASSAGE = 3_000
 ROUNDS = 4
 OVERSAMPLING = 32
+# Pieces of so many passages or fewer learn from translations as well.
+RARE = 2
 # Passages a teacher reads, of about so many characters, as many of every corpus.
 N_TAUGHT = 10_000
 TAUGHT = 300
@@ -49,7 +51,7 @@ def train_vectors(
     checkpoint (str or None): Checkpoint of the training these vectors are for. They are kept beside it, in a file of the same name that ends
         in `.vectors.safetensors`, and read from there by a run that goes on from it.
     translations (str or None): Files with gold sentences, the same documents in several languages, for vectors of pieces that the
-        topic texts do not have, see `fold_in`.
+        topic texts do not have or hardly ever, see `fold_in`.
     RETURNS (tuple): The vocabulary, and (n_pieces + N_BUCKETS, width) vectors. Both parts are 1 long in the mean over the
         pieces of the texts; pieces the texts do not have get random directions, so that other languages have lexical cohesion.
     RAISES (ValueError): SEG110, SEG141, SEG201, SEG310; SEG420 if the file beside the checkpoint is not that of these vectors;
@@ -109,7 +111,10 @@ def _make_vectors(
     unseen = telling == 0
     vectors[unseen] = random_directions(len(vectors), width, seed)[unseen]
     vectors = vectors.astype(np.float32)
-    return vectors if translations is None else fold_in(vectors, ~unseen, translations, tokenizer, n_known)
+    if translations is None:
+        return vectors
+    is_known = ~unseen & (telling < np.log(len(bags) / RARE))
+    return fold_in(vectors, is_known, translations, tokenizer, n_known)
 
 
 def random_directions(n: int, width: int, seed: int) -> np.ndarray:
