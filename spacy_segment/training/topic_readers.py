@@ -198,7 +198,7 @@ def join_records(first: TopicRecord, second: TopicRecord) -> TopicRecord:
 
 def change_record(record: TopicRecord, condition: str) -> TopicRecord:
     """A record under one of `TOPIC_CONDITIONS`: as it is, with its titles as headings, with its lines as turns, or
-    what is left of its topics.
+    what is left of its topics and their parts.
     """
     if condition == "clean":
         return record
