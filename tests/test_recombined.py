@@ -48,6 +48,14 @@ def test_topics_tile_the_text_in_their_places(seed, gap):
     assert [s.label for s in made.sections] == [s.label for s in others[0].sections]
 
 
+def test_parts_stay_inside_their_topics_where_white_space_is_lost():
+    text = "Rain.   \n\n\n\nBread."
+    topic, part = Section(0, 12, "", "", 1), Section(0, 12, "", "", 2)
+    spaced = TopicRecord("s", text, [topic, part, Section(12, len(text), "", "", 1)])
+    made = recombine(spaced, [spaced], np.random.default_rng(0))
+    assert (topics(made), topics(made, level=2)) == (["Rain.\n\n", "Bread."], ["Rain.\n\n"])
+
+
 def test_half_of_the_topics_are_those_of_others():
     made = [recombine(OTHERS[0], OTHERS[1:], np.random.default_rng(seed)) for seed in range(300)]
     foreign = [not topic.startswith("Monday") for one in made for topic in topics(one)]

@@ -37,7 +37,8 @@ def recombine(record: TopicRecord, others: Sequence[TopicRecord], rng: np.random
         shift = len(text) - topic[0].start
         sentences += [s + shift for s in source.sentences or () if topic[0].start <= s < topic[0].end]
         text += source.text[topic[0].start : topic[0].end].rstrip() + gap
-        sections += [replace(s, start=s.start + shift, end=len(text) if s.level == 1 else s.end + shift) for s in topic]
+        ends = [len(text) if s.level == 1 else min(s.end + shift, len(text)) for s in topic]
+        sections += [replace(s, start=s.start + shift, end=end) for s, end in zip(topic, ends, strict=True)]
     text = text.rstrip()
     sections = [replace(s, end=min(s.end, len(text))) for s in sections]
     return replace(record, text=text, sections=sections, sentences=sentences or None)
