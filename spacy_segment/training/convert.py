@@ -118,16 +118,19 @@ def split_of(path: Path) -> str | None:
 
 
 def _sentences(record: Record) -> dict:
-    spans = [list(span) for span in pairwise([*record.starts, len(record.text)])]
-    return {"id": record.id, "lang": record.lang, "text": record.text, "sents": spans}
+    return {"id": record.id, "lang": record.lang, "text": record.text, "sents": _spans(record.starts, record.text)}
 
 
 def _topics(record: TopicRecord) -> dict:
     sections = [vars(section) for section in record.sections]
     row: dict[str, Any] = {"id": record.id, "lang": record.lang, "text": record.text, "sections": sections}
     if record.sentences is not None:
-        row["sents"] = [[start, end] for start, end in pairwise([*record.sentences, len(record.text)])]
+        row["sents"] = _spans(record.sentences, record.text)
     return row
+
+
+def _spans(starts: list[int], text: str) -> list[list[int]]:
+    return [[start, end] for start, end in pairwise([*starts, len(text)])]
 
 
 def _write_lines(path: Path, rows: Iterable[dict]) -> None:

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..text import code_points
 from .corruption import CONDITIONS
 from .topic_formats import TopicRecord
 
@@ -33,7 +34,7 @@ def recognise(record: TopicRecord, rng: np.random.Generator) -> TopicRecord:
     """The record under the condition "corrupted", with sentences as they are found then."""
     left = corrupt(record, "corrupted")
     true = np.asarray(left.sentences, dtype=np.int64)
-    words = 1 + np.flatnonzero(np.asarray(list(left.text[:-1])) == " ")
+    words = 1 + np.flatnonzero(code_points(left.text[:-1]) == ord(" "))
     begun = words[rng.random(len(words)) < BEGUN * len(true) / max(1, len(words))]
     found = true[rng.random(len(true)) >= MISSED]
     return replace(left, sentences=sorted({0, *found.tolist(), *begun.tolist()}))

@@ -7,7 +7,6 @@ for latent semantic analysis (Deerwester et al. 1990).
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -16,6 +15,7 @@ from ..errors import Errors
 from ..models.pieces import tokenize
 from ..types import Bools1d, Floats2d, Ints1d
 from .formats import Record, find_files, read_records
+from .readers import corpus_name
 
 # The language whose pieces have vectors.
 PIVOT = "en"
@@ -71,7 +71,7 @@ def fold_in(
 
 def _documents(path: str | list[str]) -> Iterator[tuple[str, Record]]:
     for file in find_files(path):
-        name = Path(file.name.removesuffix(".gz")).stem.split(".")[0]
+        name = corpus_name(file).rpartition("/")[2]
         for record in read_records(file):
             yield record.id.removeprefix(f"{name}-"), record
 
