@@ -74,6 +74,7 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG435 = "A process that makes batches ended by itself, for want of memory perhaps. Try fewer: --workers."
     SEG436 = "The pipeline has no sentence segmenter '{name}' that could be adapted. It has: {names}."
     SEG437 = "The teacher cuts texts into other pieces than the model that learns from it, or predicts other marks. Give both the same vocabulary: initialise the model from the teacher's config, or train the teacher anew."
+    SEG438 = "segment-train needs the optimizer Muon of torch 2.9 or later; here is torch {version}. Update it: pip install -U torch."
 
 
 def check_least(least: int, **values: Any) -> None:

@@ -24,6 +24,7 @@ from spacy_segment.training.optimizer import read_checkpoint, write_checkpoint
 from spacy_segment.training.packed import NOT_TOLD, Producers, Recipe, made_by_processes, pack, packed_batches
 from spacy_segment.training.packed_loop import PackedSettings, Pool, Torn, train_packed
 from spacy_segment.training.packed_losses import HIDDEN, PackedTensors, gold_loss, hide_pieces, taught_loss
+from spacy_segment.training.packed_optimizer import PackedOptimizer
 
 # Nothing is left out: a few steps are enough to learn the texts here.
 PLAIN = PackedSettings(size=256, learn_rate=0.01, warmup=10, dropout=0.0, hidden=0.0, bpe_dropout=0.0, n_processes=1)
@@ -290,6 +291,7 @@ def test_a_killed_run_goes_on_from_its_checkpoint(nlp, folder, monkeypatch):
         ({"hidden": 1.0}, "SEG200"),
         ({"bpe_dropout": -0.1}, "SEG200"),
         ({"guess_weight": -1.0}, "SEG200"),
+        ({"weight_decay": -1.0}, "SEG200"),
         ({"teacher_weight": 1.5}, "SEG200"),
     ],
 )
@@ -388,3 +390,24 @@ def test_the_command_says_what_is_wrong_with_a_config(tmp_path, text):
     assert "[SEG202]" in result.stderr
     assert "a.cfg" in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_matrices_of_layers_are_orthogonalised_and_the_table_of_pieces_is_not(nlp):
+    torn = Torn.of(nlp.get_pipe("sentence_segmenter").model)
+    encoder = torn.shim.module
+    nn.init.normal_(torn.output.weight)  # at first it is zero, and no gradient comes through
+    before = {name: weight.detach().clone() for name, weight in encoder.named_parameters()}
+    optimizer = PackedOptimizer([encoder, torn.output], encoder, 0.0)
+    features, segments = torch.randint(1, 4, (64, 4)), torch.zeros(64, dtype=torch.long)
+    optimizer.step(torn.logits(torn.states(features, segments)).square().sum(), 0.01)
+    matrix = encoder.stack.layers[0].inner.weight - before["stack.layers.0.inner.weight"]
+    values = torch.linalg.svdvals(matrix.detach())
+    assert values.max() < 2 * values.median()  # of a plain gradient a few are far larger than all others
+    table = encoder.embed.pieces.weight - before["embed.pieces.weight"]
+    assert (table.detach().abs().amax(1) > 0).sum() == 3  # the pieces that were there
+
+
+def test_an_older_torch_is_named(nlp, folder, monkeypatch):
+    monkeypatch.delattr(torch.optim, "Muon")
+    with pytest.raises(ImportError, match="SEG438"):
+        train_packed(nlp, config_of(folder), PLAIN)

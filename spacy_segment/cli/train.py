@@ -36,6 +36,7 @@ def train_cli(
     steps: int = typer.Option(GIVEN.steps, help="Batches"),
     size: int = typer.Option(GIVEN.size, help="Pieces of a batch"),
     learn_rate: float = typer.Option(GIVEN.learn_rate, help="Step size at its highest"),
+    weight_decay: float = typer.Option(GIVEN.weight_decay, help="Weight decay of matrices, times the step size"),
     dropout: float = typer.Option(GIVEN.dropout, help="Share of the states left out"),
     hidden: float = typer.Option(GIVEN.hidden, help="Share of the pieces hidden"),
     bpe_dropout: float = typer.Option(
@@ -58,6 +59,7 @@ def train_cli(
             steps=steps,
             size=size,
             learn_rate=learn_rate,
+            weight_decay=weight_decay,
             dropout=dropout,
             hidden=hidden,
             bpe_dropout=bpe_dropout,

@@ -110,11 +110,11 @@ class AdamW(Optimizer):
 
 
 def write_checkpoint(path: Path, steps: int, states: Iterable[Sequence[np.ndarray]]) -> None:
-    """What `read_checkpoint` reads. states (iterable): Weights and both moments of every parameter, see STATE. RAISES (OSError): SEG421."""
+    """What `read_checkpoint` reads. states (iterable): Weights and moments (one or both) of every parameter, see STATE. RAISES (OSError): SEG421."""
     arrays = {
         f"{place}.{name}": np.ascontiguousarray(array)
         for place, state in enumerate(states)
-        for name, array in zip(STATE, state, strict=True)
+        for name, array in zip(STATE, state, strict=False)
     }
     try:
         write_atomically(path, save_tensors(arrays, {"steps": str(steps)}))
@@ -123,10 +123,10 @@ def write_checkpoint(path: Path, steps: int, states: Iterable[Sequence[np.ndarra
 
 
 def stored_state(
-    path: Path | None, arrays: dict[str, np.ndarray], place: int, shape: tuple[int, ...], label: str
+    path: Path | None, arrays: dict[str, np.ndarray], place: int, shape: tuple[int, ...], label: str, n_moments: int = 2
 ) -> list[np.ndarray]:
-    """Weights and both moments of a parameter in a checkpoint. RAISES (ValueError): SEG420 if they have another shape, or are not there."""
-    found = [arrays.get(f"{place}.{name}") for name in STATE]
+    """Weights and moments of a parameter in a checkpoint. RAISES (ValueError): SEG420 if they have another shape, or are not there."""
+    found = [arrays.get(f"{place}.{name}") for name in STATE[: 1 + n_moments]]
     for array in found:
         if array is None or array.shape != tuple(shape):
             reason = f"{label} has shape {tuple(shape)}, the checkpoint {getattr(array, 'shape', None)}"

@@ -16,9 +16,9 @@ from ..rescoring import NO_RESCORING
 from ..types import SentenceModel
 from .augmenters import check_probability
 from .checks import check_training
-from .optimizer import read_checkpoint, stored_state, write_checkpoint
 from .packed import PackedBatch, Producers, Recipe, made_by_processes
 from .packed_losses import HiddenPieces, PackedTensors, gold_loss, hide_pieces, taught_loss
+from .packed_optimizer import PackedOptimizer
 
 # Batches that are kept, to be trained on again while new ones are being made.
 KEPT = 1024
@@ -35,12 +35,13 @@ class PackedSettings:
     dropout (float): Share of the states left out. hidden (float): Share of the pieces hidden. bpe_dropout (float): See `Recipe`.
     guess_weight (float): What guessing the hidden pieces counts at first, falling to 0.
     teacher_weight (float): What a teacher counts, if there is one; the gold counts the rest.
+    weight_decay (float): Of matrices, times the learning rate.
     n_processes (int): that make batches.
     """
 
-    steps: int = 10_000
+    steps: int = 8_000
     size: int = 65_536
-    learn_rate: float = 0.004
+    learn_rate: float = 0.003
     warmup: int = 400
     dropout: float = 0.1
     hidden: float = 0.05
@@ -53,7 +54,7 @@ class PackedSettings:
 
     def check(self) -> None:
         """RAISES (ValueError): SEG200 for the first setting that cannot be."""
-        check_training(self, steps=1, size=64, n_processes=1, warmup=0, guess_weight=0)
+        check_training(self, steps=1, size=64, n_processes=1, warmup=0, guess_weight=0, weight_decay=0)
         for name in ("dropout", "hidden", "bpe_dropout"):
             value = getattr(self, name)
             if not 0 <= value < 1:
@@ -90,7 +91,7 @@ def train_packed(
     checkpoint (Path or None): Written every EVERY steps and at the end; if it is there, training goes on from it, on other texts.
     watch (Callable or None): Called every LOOK steps with the number of steps done, and the loss of the last one.
     RAISES (ValueError): SEG434 for another encoder; SEG437 for a teacher of another vocabulary; SEG200, SEG210, SEG401 if the loss is
-        not a number; SEG420 for a checkpoint of another model; errors of the readers; OSError: SEG421, SEG435.
+        not a number; SEG420 for a checkpoint of another model; errors of the readers; OSError: SEG421, SEG435; ImportError: SEG438.
     """
     settings.check()
     pipe: Any = nlp.get_pipe(component)
@@ -105,9 +106,10 @@ def train_packed(
     torch.manual_seed(settings.seed)
     student.shim.set_dropout(settings.dropout)
     guess = HiddenPieces(student.shim.module.embed).to(student.shim.device) if settings.guess_weight else None
-    extra = list(guess.transform.parameters()) if guess is not None else []
-    optimizer = _optimizer([*student.parameters(), *extra], settings.weight_decay)
-    done = _resume(checkpoint, optimizer) if checkpoint is not None and checkpoint.exists() else 0
+    encoder = student.shim.module
+    trained = [encoder, student.output, *([guess] if guess is not None else [])]
+    optimizer = PackedOptimizer(trained, encoder, settings.weight_decay)
+    done = optimizer.resume(checkpoint) if checkpoint is not None and checkpoint.exists() else 0
     with made_by_processes(recipe, settings.n_processes, first_seed=done) as producers:
         pool = Pool(producers, student.shim, np.random.default_rng(settings.seed + done))
         for step in range(done, settings.steps):
@@ -115,7 +117,7 @@ def train_packed(
             if taught_by is not None and batch.taught is None:
                 batch.taught = taught_by.predict(batch)
             loss = _loss(student, batch, settings, pipe.cfg["mark_weight"], guess, settings.left(step))
-            _step(optimizer, loss, settings.rate(step))
+            optimizer.step(loss, settings.rate(step))
             if settings.is_due(step, LOOK):
                 now = float(loss.detach())
                 if not np.isfinite(now):
@@ -123,7 +125,7 @@ def train_packed(
                 if watch is not None:
                     watch(step + 1, now)
             if checkpoint is not None and settings.is_due(step, EVERY):
-                _write(checkpoint, step + 1, optimizer)
+                optimizer.write(checkpoint, step + 1)
     student.shim.forget_changes()
     for name, parameter in (("W", student.output.weight), ("b", student.output.bias)):
         head.set_param(name, head.ops.asarray(parameter.detach().cpu().numpy()))
@@ -158,9 +160,6 @@ class Torn:
         """Whether the other reads the same batches and predicts the same marks."""
         same = self.shim.meta == other.shim.meta and self.reach <= other.reach
         return same and self.output.out_features == other.output.out_features
-
-    def parameters(self) -> list[nn.Parameter]:
-        return [*self.shim.module.parameters(), *self.output.parameters()]
 
     def states(self, features: Tensor, segments: Tensor) -> Tensor:
         """(n, hidden_width), with dropout."""
@@ -223,45 +222,3 @@ def _loss(
         with student.shim.autocast():
             loss = loss + settings.guess_weight * left * guess(states[places], batch.features[places, 0])
     return loss
-
-
-def _optimizer(parameters: list[nn.Parameter], weight_decay: float) -> torch.optim.Optimizer:
-    """AdamW; vectors (biases, norms) do not decay."""
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, betas=(0.9, 0.98), fused=True)
-
-
-def _step(optimizer: torch.optim.Optimizer, loss: Tensor, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    nn.utils.clip_grad_norm_(_parameters(optimizer), 1.0)
-    optimizer.step()
-
-
-def _parameters(optimizer: torch.optim.Optimizer) -> list[nn.Parameter]:
-    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
-
-
-def _write(path: Path, steps: int, optimizer: torch.optim.Optimizer) -> None:
-    """Write weights, moments and the number of steps. RAISES (OSError): SEG421."""
-    of = ((p, optimizer.state[p]) for p in _parameters(optimizer))
-    states = ((p, state["exp_avg"], state["exp_avg_sq"]) for p, state in of)
-    write_checkpoint(path, steps, ([tensor.detach().cpu().numpy() for tensor in state] for state in states))
-
-
-def _resume(path: Path, optimizer: torch.optim.Optimizer) -> int:
-    """Put weights and moments of a checkpoint in place. RETURNS (int): Steps done. RAISES (ValueError): SEG420."""
-    steps, arrays = read_checkpoint(path)
-    for place, parameter in enumerate(_parameters(optimizer)):
-        stored = stored_state(path, arrays, place, parameter.shape, f"parameter {place}")
-        weights, first, second = (torch.as_tensor(array, device=parameter.device) for array in stored)
-        with torch.no_grad():
-            parameter.copy_(weights)
-        count = torch.tensor(float(steps), device=parameter.device)
-        optimizer.state[parameter] = {"step": count, "exp_avg": first, "exp_avg_sq": second}
-    return steps
