@@ -103,49 +103,33 @@ def MixedTopics(
     recombined (float): How often a document is made of topics of several, see `recombine`; `VARIANTS` are made of each.
     RAISES (ValueError): SEG200; SEG110, SEG141 when it is read; SEG211 if there is no document.
     """
-    shares = {HEADED: headings, SPOKEN: turns, RECOGNISED: recognised}
-    named = {"headings": headings, "turns": turns, "recognised": recognised, "recombined": recombined}
-    for name, share in named.items():
+    shares = {"headings": headings, "turns": turns, "recognised": recognised, "recombined": recombined}
+    for name, share in shares.items():
         check_probability(name, share)
 
     def read(nlp: Language) -> Iterator[Example]:
         rng = np.random.default_rng(seed)
-        shelves = [
-            _Shelf(corpus_of(file), [r for r in take(read_topics(file), max_chars) if r.text.strip()])
-            for file in find_files(path, SUFFIXES)
-        ]
+        found = ((file, take(read_topics(file), max_chars)) for file in find_files(path, SUFFIXES))
+        shelves = [_Shelf(corpus_of(file), [r for r in records if r.text.strip()]) for file, records in found]
         shelves = [shelf for shelf in shelves if shelf.records]
         if not shelves:
             raise ValueError(Errors.SEG211.format(path=path))
-        sizes = np.asarray([sum(len(r.text) for r in shelf.records) ** exponent for shelf in shelves])
-        changed: dict[tuple[int, str], TopicRecord] = {}
+        changes = {HEADED: headings, SPOKEN: turns, RECOGNISED: recognised}
+        mixture = _Mixture(shelves, exponent, changes, recombined, rng)
 
-        def change(record: TopicRecord, kind: str, make: Callable[[], TopicRecord]) -> TopicRecord:
-            key = id(record), kind
-            if key not in changed:
-                changed[key] = make()
-            return changed[key]
-
-        def draw() -> tuple[_Shelf, TopicRecord]:
-            shelf = shelves[rng.choice(len(shelves), p=sizes / sizes.sum())]
-            record = shelf.records[rng.integers(len(shelf.records))]
-            if rng.random() < recombined:
-                others = shelf.of_language[record.lang]
-                record = change(record, f"{rng.integers(VARIANTS)}", partial(recombine, record, others, rng))
-            kind = next((kind for kind, share in shares.items() if rng.random() < share), None)
-            if kind is not None:
-                record = change(record, kind, partial(CHANGES[kind], record, rng))
-            return shelf, _run(record, max_units, sentences, rng) if max_units else record
+        def draw() -> tuple[str, TopicRecord]:
+            corpus, record = mixture.draw()
+            return corpus, _run(record, max_units, sentences, rng) if max_units else record
 
         made: dict[int, Example] = {}
         while True:
-            shelf, record = draw()
+            corpus, record = draw()
             if rng.random() < join:
                 record = join_records(record, draw()[1])
             if id(record) in made:
                 yield made[id(record)]
                 continue
-            example = make_topic_example(nlp, record, shelf.name, spans_key, sentences, coarse)
+            example = make_topic_example(nlp, record, corpus, spans_key, sentences, coarse)
             if not max_units and not join:
                 made[id(record)] = example
             yield example
@@ -224,6 +208,45 @@ class _Shelf:
         for record in self.records:
             languages[record.lang].append(record)
         return languages
+
+
+class _Mixture:
+    """Draws documents of many corpora, some of them changed; what a change makes of a document is made once.
+
+    exponent, recombined (float): See `MixedTopics`. changes (dict): How often each of `CHANGES` happens, one after the other.
+    """
+
+    def __init__(
+        self,
+        shelves: list[_Shelf],
+        exponent: float,
+        changes: dict[str, float],
+        recombined: float,
+        rng: np.random.Generator,
+    ) -> None:
+        sizes = np.asarray([sum(len(r.text) for r in shelf.records) ** exponent for shelf in shelves])
+        self.shelves = shelves
+        self.shares = sizes / sizes.sum()
+        self.changes = changes
+        self.recombined = recombined
+        self.rng = rng
+        self.changed: dict[tuple[int, str], TopicRecord] = {}
+
+    def draw(self) -> tuple[str, TopicRecord]:
+        """RETURNS (tuple): The corpus, and a document of it."""
+        shelf = self.shelves[self.rng.choice(len(self.shelves), p=self.shares)]
+        record = shelf.records[self.rng.integers(len(shelf.records))]
+        if self.rng.random() < self.recombined:
+            others = shelf.of_language[record.lang]
+            record = self._change(record, f"{self.rng.integers(VARIANTS)}", partial(recombine, others=others))
+        kind = next((kind for kind, share in self.changes.items() if self.rng.random() < share), None)
+        return shelf.name, record if kind is None else self._change(record, kind, CHANGES[kind])
+
+    def _change(self, record: TopicRecord, kind: str, change: Callable[..., TopicRecord]) -> TopicRecord:
+        key = id(record), kind
+        if key not in self.changed:
+            self.changed[key] = change(record, rng=self.rng)
+        return self.changed[key]
 
 
 def _run(record: TopicRecord, max_units: int, sentences: str, rng: np.random.Generator) -> TopicRecord:
