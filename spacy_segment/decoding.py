@@ -19,7 +19,7 @@ from .length_prior import LengthPrior, best_of_lengths
 from .types import Floats1d, Ints1d
 
 # See `expected_threshold`.
-SHARE, LEAST, MOST, TRUST, USUAL = 0.6, 0.05, 0.6, 0.6, 0.25
+SHARE, LEAST, MOST, TRUST, USUAL = 0.7, 0.05, 0.6, 0.5, 0.3
 IMPOSSIBLE = -np.inf
 # Log-odds that no model gives.
 LARGEST = 1e4
