@@ -68,7 +68,7 @@ class PackedOptimizer:
             weights, *moments = (torch.as_tensor(array, device=parameter.device) for array in stored)
             with torch.no_grad():
                 parameter.copy_(weights)
-            count = torch.tensor(float(steps), device=parameter.device)
+            count = torch.tensor(float(steps), device=parameter.device)  # which AdamW goes by
             optimizer.state[parameter] = {"step": count, **dict(zip(names, moments, strict=True))}
         return steps
 
