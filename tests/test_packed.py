@@ -397,7 +397,7 @@ def test_matrices_of_layers_are_orthogonalised_and_the_table_of_pieces_is_not(nl
     encoder = torn.shim.module
     nn.init.normal_(torn.output.weight)  # at first it is zero, and no gradient comes through
     before = {name: weight.detach().clone() for name, weight in encoder.named_parameters()}
-    optimizer = PackedOptimizer([encoder, torn.output], encoder, 0.0)
+    optimizer = PackedOptimizer(encoder, [torn.output], 0.0)
     features, segments = torch.randint(1, 4, (64, 4)), torch.zeros(64, dtype=torch.long)
     optimizer.step(torn.logits(torn.states(features, segments)).square().sum(), 0.01)
     matrix = encoder.stack.layers[0].inner.weight - before["stack.layers.0.inner.weight"]

@@ -114,7 +114,7 @@ def write_checkpoint(path: Path, steps: int, states: Iterable[Sequence[np.ndarra
     arrays = {
         f"{place}.{name}": np.ascontiguousarray(array)
         for place, state in enumerate(states)
-        for name, array in zip(STATE, state, strict=False)
+        for name, array in zip(STATE[: len(state)], state, strict=True)
     }
     try:
         write_atomically(path, save_tensors(arrays, {"steps": str(steps)}))

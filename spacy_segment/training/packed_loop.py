@@ -18,7 +18,7 @@ from .augmenters import check_probability
 from .checks import check_training
 from .packed import PackedBatch, Producers, Recipe, made_by_processes
 from .packed_losses import HiddenPieces, PackedTensors, gold_loss, hide_pieces, taught_loss
-from .packed_optimizer import PackedOptimizer
+from .packed_optimizer import PackedOptimizer, check_torch
 
 # Batches that are kept, to be trained on again while new ones are being made.
 KEPT = 1024
@@ -53,7 +53,8 @@ class PackedSettings:
     seed: int = 1
 
     def check(self) -> None:
-        """RAISES (ValueError): SEG200 for the first setting that cannot be."""
+        """RAISES (ValueError): SEG200 for the first setting that cannot be; ImportError: SEG438, before anything is read."""
+        check_torch()
         check_training(self, steps=1, size=64, n_processes=1, warmup=0, guess_weight=0, weight_decay=0)
         for name in ("dropout", "hidden", "bpe_dropout"):
             value = getattr(self, name)
@@ -106,9 +107,8 @@ def train_packed(
     torch.manual_seed(settings.seed)
     student.shim.set_dropout(settings.dropout)
     guess = HiddenPieces(student.shim.module.embed).to(student.shim.device) if settings.guess_weight else None
-    encoder = student.shim.module
-    trained = [encoder, student.output, *([guess] if guess is not None else [])]
-    optimizer = PackedOptimizer(trained, encoder, settings.weight_decay)
+    others = [student.output] if guess is None else [student.output, guess]
+    optimizer = PackedOptimizer(student.shim.module, others, settings.weight_decay)
     done = optimizer.resume(checkpoint) if checkpoint is not None and checkpoint.exists() else 0
     with made_by_processes(recipe, settings.n_processes, first_seed=done) as producers:
         pool = Pool(producers, student.shim, np.random.default_rng(settings.seed + done))

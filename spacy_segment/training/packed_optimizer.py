@@ -14,25 +14,27 @@ MUON = ("momentum_buffer",)
 ADAMW = ("exp_avg", "exp_avg_sq")
 
 
+def check_torch() -> None:
+    """RAISES (ImportError): SEG438 if torch is older than Muon."""
+    if not hasattr(torch.optim, "Muon"):
+        raise ImportError(Errors.SEG438.format(version=torch.__version__))
+
+
 class PackedOptimizer:
     """One learning rate for both optimizers: Muon's steps are as large as those of AdamW.
 
-    modules (list of Module): What is trained. The weights of linear layers inside of `layered` are orthogonalised (Muon).
-    layered (Module): The encoder.
+    encoder (Module): The weights of its linear layers are orthogonalised (Muon).
+    others (list of Module): What is trained beside it; weights may be shared.
     weight_decay (float): Of matrices; vectors (biases, norms) have none.
-    RAISES (ImportError): SEG438 if torch is older than Muon.
 
     Jordan et al. (2024), Muon; Liu et al. (2025), Muon is scalable for LLM training, section 2.2 (the size of steps);
     Loshchilov & Hutter (2019), Decoupled weight decay regularization.
     """
 
-    def __init__(self, modules: list[nn.Module], layered: nn.Module, weight_decay: float) -> None:
-        if not hasattr(torch.optim, "Muon"):
-            raise ImportError(Errors.SEG438.format(version=torch.__version__))
-        matrices = [layer.weight for layer in layered.modules() if isinstance(layer, nn.Linear)]
+    def __init__(self, encoder: nn.Module, others: list[nn.Module], weight_decay: float) -> None:
+        matrices = [layer.weight for layer in encoder.modules() if isinstance(layer, nn.Linear)]
         known = {id(matrix) for matrix in matrices}
-        every = {id(parameter): parameter for module in modules for parameter in module.parameters()}
-        rest = [parameter for key, parameter in every.items() if key not in known]
+        rest = [p for p in nn.ModuleList([encoder, *others]).parameters() if id(p) not in known]
         groups = [
             {"params": [p for p in rest if p.ndim > 1], "weight_decay": weight_decay},
             {"params": [p for p in rest if p.ndim <= 1], "weight_decay": 0.0},
