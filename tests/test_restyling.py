@@ -1,4 +1,4 @@
-"""Paragraphs, questions, quotations, lists and transcripts, made of sentences that have none."""
+"""Paragraphs, questions, quotations, lists, transcripts and defined terms, made of sentences that have none."""
 
 import re
 
@@ -40,6 +40,19 @@ def test_listed_keeps_the_opening_of_an_item_with_it(in_lines, expected):
 def test_items_of_a_list_may_be_short():
     text, starts = join(["One.", "Two three four five six.", "Seven eight nine ten."])
     assert parts(restyling.listed(text, starts, AlwaysFirst(index=1))) == ["One.\n", "- Two\n", "- Seven"]
+
+
+def test_terms_get_their_capital_wherever_they_stand():
+    text, starts = join(["The client shall pay.", "If the client fails, it pays.", "Она платит."])
+    seen = set()
+    for seed in range(40):
+        changed = restyling.terms(text, starts, np.random.default_rng(seed))
+        assert changed.text.lower() == text.lower()
+        assert changed.starts.tolist() == starts.tolist()
+        assert changed.text.count("Client") in (0, 2)
+        seen |= set(changed.text.split())
+    assert {"Client", "client", "Pays.", "Платит."} <= seen
+    assert "It" not in seen
 
 
 def test_indented_folds_lines_and_keeps_the_words():

@@ -7,7 +7,7 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..align import reference_doc
-from ..errors import Errors
+from ..errors import Errors, check_probability
 from ..loss import MARKS, gold_starts
 from ..scorers import CONDITION, LANGUAGE
 from ..types import Ints1d
@@ -35,6 +35,7 @@ CORRUPTIONS: dict[str, Callable[[str, Ints1d, np.random.Generator], Corrupted]] 
     "listed": restyling.listed,
     "indented": restyling.indented,
     "transcribed": restyling.transcribed,
+    "terms": restyling.terms,
     "space_loss": corruption.lose_spaces,
     "noise": corruption.lose_characters,
     "short": corruption.shorten,
@@ -83,7 +84,7 @@ def draw_corruption(weights: dict[str, float], abbreviated: float = 0.0) -> Corr
     RETURNS (Callable): Text, starts of its sentences, random numbers, language -> Corrupted.
     RAISES (ValueError): SEG210, SEG200.
     """
-    check_probability("abbreviated", abbreviated)
+    check_probability(abbreviated=abbreviated)
     names = list(weights)
     if not names or not set(names) <= set(CORRUPTIONS) or min(weights.values()) < 0 or not sum(weights.values()):
         raise ValueError(Errors.SEG210.format(given=weights, known=", ".join(CORRUPTIONS)))
@@ -151,11 +152,5 @@ def char_noise(level: float = 1.0, seed: int = 0) -> Augmenter:
 
 
 def _sometimes(name: str, level: float, seed: int) -> Augmenter:
-    check_probability("level", level)
+    check_probability(level=level)
     return corruption_mix({name: level, "clean": 1 - level}, seed=seed)
-
-
-def check_probability(name: str, value: float) -> None:
-    """RAISES (ValueError): SEG200 if it is not from 0 to 1."""
-    if not 0 <= value <= 1:
-        raise ValueError(Errors.SEG200.format(name=name, expected="a probability", value=value))

@@ -1,12 +1,14 @@
-"""What texts of users have and most gold texts lack: paragraphs, questions, quotations, lists, headings, margins, speakers.
+"""What texts of users have and most gold texts lack: paragraphs, questions, quotations, lists, headings, margins, speakers, terms.
 
 Pure functions of a text and its sentence starts, as those of `corruption`.
 """
 
+import re
 from itertools import pairwise
 
 import numpy as np
 
+from ..text import upper_case
 from ..types import Ints1d
 from .corruption import FAMILIES, Corrupted, clean, corrupted, flat, upper
 from .spoken import Turns
@@ -28,6 +30,8 @@ NUMBERS = (
 )
 # How often a sentence begins a turn.
 TURN = 0.6
+# A word that a contract may define as a term.
+TERM = re.compile(r"\b[^\W\d_]{4,}\b")
 
 
 def paragraphs(text: str, starts: Ints1d, rng: np.random.Generator, p: float = 0.3) -> Corrupted:
@@ -130,6 +134,22 @@ def indented(text: str, starts: Ints1d, rng: np.random.Generator) -> Corrupted:
             folded, column = folded[:-1] + "\n", 0
         sentences.append(folded)
     return _joined(sentences)
+
+
+def terms(text: str, starts: Ints1d, rng: np.random.Generator) -> Corrupted:
+    """Some words get a capital wherever they stand, as the terms that a contract defines: "the Client shall pay Provider".
+
+    Half of the texts lose their newlines too.
+    """
+    words = sorted(set(filter(str.islower, TERM.findall(text))))
+    chosen = {word for word, drawn in zip(words, rng.random(len(words)) < rng.random(), strict=True) if drawn}
+    changed = flat(text, starts) if rng.random() < 0.5 else clean(text, starts)
+    return clean(TERM.sub(lambda word: _capital(word[0]) if word[0] in chosen else word[0], changed.text), starts)
+
+
+def _capital(word: str) -> str:
+    """A capital first letter, if that is one character."""
+    return upper_case(word[0]) + word[1:]
 
 
 def _sentences(text: str, starts: Ints1d) -> list[str]:
