@@ -82,7 +82,7 @@ class Adapters(dict[str, Adapter]):
         """RETURNS (Adapter or None): None for the name None. RAISES (ValueError): SEG230 if there is none of that name."""
         if name is None:
             return None
-        if name not in self:
+        if not isinstance(name, str) or name not in self:
             raise ValueError(Errors.SEG230.format(name=name, names=", ".join(self) or "none"))
         return self[name]
 
@@ -99,8 +99,11 @@ class Adapters(dict[str, Adapter]):
                 file.unlink()
 
     def from_disk(self, path: Path) -> None:
-        """Read what `to_disk` wrote, or a folder with files put there by hand. RAISES (ValueError): SEG330."""
-        self.from_dict({file.stem: file.read_bytes() for file in sorted(path.glob("*" + SUFFIX))})
+        """Read what `to_disk` wrote, or a folder with files put there by hand. RAISES (ValueError): SEG330, SEG200."""
+        files = sorted(path.glob("*" + SUFFIX))
+        for file in files:
+            check_name(file.stem)
+        self.from_dict({file.stem: read_adapter_file(file) for file in files})
 
     def to_dict(self) -> dict[str, bytes]:
         """RETURNS (dict): Every adapter as the bytes of its file, by name."""

@@ -3,6 +3,7 @@
 SEG1xx input, SEG2xx configuration, SEG3xx model files, SEG4xx training.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from spacy.errors import ErrorsWithCodes
@@ -34,6 +35,9 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG141 = "{path}, record {record}: {reason}"
     SEG142 = "The topics of a gold Doc must tile it, but those in doc.spans['{key}'] {problem}: {text!r}. Parts of topics need a level above 1 in attrs['levels']."
     SEG143 = "'{path}' holds no figures for a card: {reason}. Expected JSON of segment-evaluate."
+    SEG144 = (
+        "doc.spans['{key}'] has {n_spans} spans, but its attrs['levels'] has {n_levels} numbers. Give one for each."
+    )
     SEG150 = "render() shows a Doc or several, but was given a {type}."
 
     # Configuration
@@ -42,7 +46,7 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG202 = "Cannot use the config '{path}': {reason}"
     SEG210 = "Corruptions are given as names (with weights of at least 0, not all 0), got {given}. Known: {known}."
     SEG211 = "A mixture needs documents with sentences, of more than a few characters; found none at {path}."
-    SEG220 = "The model knows no label '{label}'. It knows: {known}. Call nlp.initialize() with examples of all labels."
+    SEG220 = "The model knows no label '{label}'. It knows: {known}. Initialize with all of them: [initialize.components.topic_segmenter.labels] in a config, or nlp.initialize() with examples of every label among the first 1,000."
     SEG221 = "'{name}' asks for {n_segments} segments, but the Doc has {n_units} units. Ask for fewer, or set n_segments to None."
     SEG230 = "There is no adapter '{name}'. The pipeline has: {names}."
 
@@ -50,7 +54,7 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG300 = "Cannot read the model: {reason}. Expected a file or directory that this version of spacy_segment saved."
     SEG301 = "The weights do not fit the model. {problems}"
     SEG302 = "The model has no weights yet. Call nlp.initialize() or load a trained pipeline."
-    SEG303 = "Cannot save the model to '{path}': {reason}. What was there before is unchanged."
+    SEG303 = "Cannot save the model to '{path}': {reason}. No file there is half written, but some may be of before and some of now."
     SEG310 = "Cannot load the encoder '{name}': {reason}. Give a directory with config.json, model.safetensors and tokenizer.json, or a name on the hub."
     SEG311 = "The weights of '{name}', a directory of this machine, were never read, so a saved pipeline would lack them. Call nlp.initialize() before saving, or run: python -m spacy segment-import."
     SEG312 = "'{path}' exists. Give a directory that does not, or delete it."
@@ -80,5 +84,19 @@ class Errors(metaclass=ErrorsWithCodes):
 def check_least(least: int, **values: Any) -> None:
     """RAISES (ValueError): SEG200 for the first number that is below `least`; what is no number, as None, passes."""
     for name, value in values.items():
-        if isinstance(value, int | float) and value < least:
+        if isinstance(value, int | float) and not value >= least:  # nor is what is not a number at all
             raise ValueError(Errors.SEG200.format(name=name, expected=f"at least {least}", value=value))
+
+
+def check_probability(**values: float) -> None:
+    """RAISES (ValueError): SEG200 for the first that is not from 0 to 1."""
+    for name, value in values.items():
+        if not 0 <= value <= 1:
+            raise ValueError(Errors.SEG200.format(name=name, expected="a probability", value=value))
+
+
+def check_choice(choices: Iterable[str], **values: str) -> None:
+    """RAISES (ValueError): SEG200 for the first that is none of the choices."""
+    for name, value in values.items():
+        if value not in choices:
+            raise ValueError(Errors.SEG200.format(name=name, expected=f"one of {', '.join(choices)}", value=value))

@@ -129,11 +129,6 @@ def segment_label_f(reference: Sequence[tuple[int, int, str]], hypothesis: Seque
     return right / len(reference)
 
 
-def every_k(n_units: int, k: int) -> Ints1d:
-    """A trivial baseline: a boundary after every k-th unit. (The other one, no boundary, is `gaps([], n_units)`.)"""
-    return gaps(range(k, n_units, k), n_units)
-
-
 def _windows(reference: Ints1d, hypothesis: Ints1d, k: int | None) -> tuple[Ints1d, Ints1d]:
     """Number of boundaries in every window of k gaps, (n_units - k,) each."""
     k = window_size(reference) if k is None else k

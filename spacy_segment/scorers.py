@@ -14,7 +14,7 @@ from spacy.training import Example
 from .align import has_sents, sent_start_offsets
 from .errors import check_least
 from .metrics import PRF, boundary_prf, boundary_similarity, count, pk, segment_label_f, window_diff
-from .topics import TOPICS, find_units, main_spans, sents_of, topics_of
+from .topics import TOPICS, check_tiling, find_units, main_spans, sents_of, topics_of
 
 # Where corpus readers and augmenters leave what an Example belongs to: `reference.user_data[...]`.
 CORPUS = ("spacy_segment", "corpus")
@@ -87,6 +87,7 @@ def topic_score(
         all boundaries; `topics_pk_inverse` (1 - Pk), for spaCy prefers what is higher; `topics_macro_pk`,
         `topics_macro_f`, `topics_macro_score` (the mean of 1 - Pk and F1), `topics_per_corpus`, as far as readers named
         corpora; `spans_<key>_p/r/f` of topics, both ends and the label right. All None if no reference has topics.
+    RAISES (ValueError): SEG142 if gold topics do not tile their Doc.
     """
     examples = [eg for eg in examples if spans_key in eg.reference.spans and len(eg.reference)]
     results = Scorer.score_spans(
@@ -99,6 +100,7 @@ def topic_score(
     )
     corpora: dict[str, list[TopicScores]] = defaultdict(list)
     for example in examples:
+        check_tiling(example.reference, spans_key)
         corpora[example.reference.user_data.get(CORPUS, "")].append(score_topics(example, spans_key, k, tolerance))
     rows = {corpus: _summary(scores) for corpus, scores in corpora.items()}
     total = _summary([score for scores in corpora.values() for score in scores])

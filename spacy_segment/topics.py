@@ -79,9 +79,15 @@ def sents_of(example: Example) -> Doc:
 
 
 def span_levels(group: SpanGroup) -> Ints1d:
-    """RETURNS (Ints1d): The level of every span, 1 for a topic; all 1 if the group does not say."""
-    levels: Any = group.attrs.get("levels")
-    return np.ones(len(group), dtype=np.int64) if levels is None else np.asarray(levels, dtype=np.int64)
+    """The level of every span, 1 for a topic; all 1 if the group does not say.
+
+    RAISES (ValueError): SEG144 if it says so of more or fewer spans than there are.
+    """
+    given: Any = group.attrs.get("levels")
+    levels = np.ones(len(group), dtype=np.int64) if given is None else np.asarray(given, dtype=np.int64)
+    if len(levels) != len(group):
+        raise ValueError(Errors.SEG144.format(key=group.name, n_levels=len(levels), n_spans=len(group)))
+    return levels
 
 
 def main_spans(doc: Doc, key: str) -> list[Span]:

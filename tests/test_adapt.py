@@ -222,11 +222,35 @@ def test_files_of_every_format(tmp_path, trained):
         ({"alpha": float("nan")}, "SEG200"),
         ({"learn_rate": float("inf")}, "SEG200"),
         ({"seed": -1}, "SEG200"),
+        ({"rank": 1000}, "SEG200"),
+        ({"rank": 1.5}, "SEG200"),
+        ({"max_steps": True}, "SEG200"),
+        ({"dropout": 1.0}, "SEG200"),
+        ({"lengths": ()}, "SEG200"),
+        ({"lengths": (1,)}, "SEG200"),
     ],
 )
 def test_settings_that_cannot_be(trained, settings, code):
     with pytest.raises(ValueError, match=code):
         adapt(trained, [orders()], settings=AdaptSettings(**settings))
+
+
+@pytest.mark.parametrize(
+    ("text", "starts", "code"),
+    [
+        ("a b c d e f", [2, 2, 2, 2, 2], "SEG100"),
+        ("a b c d e f", [0, 2, 4, 6, 80], "SEG100.*got 80 at position 4"),
+        ("a b c d e f", [4, 2, 0, 6, 8], "SEG100.*got 2 at position 1"),
+    ],
+)
+def test_issue_records_with_starts_that_cannot_be_were_taken(text, starts, code):
+    with pytest.raises(ValueError, match=code):
+        read_examples([Record(text, starts, "x", "en")])
+
+
+def test_issue_examples_too_short_to_draw_from_were_drawn_from_for_ever():
+    with pytest.raises(ValueError, match="SEG211"):
+        read_examples([Record("a b", [0, 2], str(i), "en") for i in range(9)])
 
 
 def test_without_peft(trained, monkeypatch):

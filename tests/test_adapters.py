@@ -179,9 +179,10 @@ def test_unknown_names(nlp):
     with pytest.raises(ValueError, match=r"SEG230.*legal, verse"):
         nlp.get_pipe(SEGMENTER).set_adapter("medical")
     doc = nlp.make_doc("One. Two.")
-    doc._.segment_adapter = "medical"
-    with pytest.raises(ValueError, match="SEG230"):
-        nlp.get_pipe(SEGMENTER).predict([doc])
+    for name in ("medical", ["legal"]):
+        doc._.segment_adapter = name
+        with pytest.raises(ValueError, match="SEG230"):
+            nlp.get_pipe(SEGMENTER).predict([doc])
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "a" * 101, None, 3])
@@ -243,6 +244,17 @@ def test_files_that_are_no_adapters(nlp, data, tmp_path):
     nlp.to_disk(tmp_path)
     (tmp_path / SEGMENTER / "adapters" / "new.safetensors").write_bytes(data)
     with pytest.raises(ValueError, match="SEG330"):
+        spacy.load(tmp_path)
+
+
+def test_issue_adapters_on_disk_that_cannot_be_read_or_called_so(nlp, tmp_path):
+    nlp.to_disk(tmp_path)
+    folder = tmp_path / SEGMENTER / "adapters"
+    (folder / "folder.safetensors").mkdir()
+    with pytest.raises(ValueError, match="SEG330"):
+        spacy.load(tmp_path)
+    (folder / "folder.safetensors").rename(folder / "of two words.safetensors")
+    with pytest.raises(ValueError, match=r"SEG200.*'of two words'"):
         spacy.load(tmp_path)
 
 

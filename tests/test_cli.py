@@ -4,17 +4,19 @@ import gzip
 import importlib.metadata
 import json
 import sys
+from io import BytesIO
 
 import numpy as np
 import pytest
 import spacy
 from conftest import TEXTS
 from spacy.cli._util import app
-from spacy.tokens import DocBin
+from spacy.tokens import Doc, DocBin
 from typer.testing import CliRunner
 
 from spacy_segment.cli import benchmark, segment, speed, threshold  # noqa: F401 (registers their commands)
 from spacy_segment.cli.inputs import decode_parts
+from spacy_segment.cli.outputs import write_conllu
 from spacy_segment.cli.peers import make_splitter
 
 RUNNER = CliRunner()
@@ -95,6 +97,25 @@ def test_segment_conllu_keeps_a_name_on_its_line(run, tmp_path):
     assert all(line.startswith("#") or len(line.split("\t")) == 10 for line in lines if line)
 
 
+def test_segment_conllu_tells_topics(run, tmp_path):
+    (tmp_path / "a.txt").write_text("\n\n".join(JOINED))
+    lines = run(tmp_path / "a.txt", "--topics", "-f", "conllu").stdout.splitlines()
+    assert lines[1] == "# topic = TOPIC"
+    (record,) = map(json.loads, run(tmp_path / "a.txt", "--topics", "-f", "jsonl").stdout.splitlines())
+    assert lines.count("# topic = TOPIC") == len(record["topics"])
+
+
+def test_issue_white_space_inside_a_token_ended_a_line_of_conllu():
+    nlp = spacy.blank("xx")
+    nlp.tokenizer = lambda text: Doc(nlp.vocab, words=["It", "\n\u200drained", "\t\u0301", "."], spaces=[False] * 4)
+    nlp.add_pipe("sentencizer")
+    file = BytesIO()
+    write_conllu(file, "a", 0, nlp(""), "topics")
+    rows = [line.split("\t") for line in file.getvalue().decode().splitlines() if line and not line.startswith("#")]
+    assert [row[:2] for row in rows] == [["1", "It"], ["2", "\u200drained"], ["3", "\u0301"], ["4", "."]]
+    assert all(len(row) == 10 for row in rows)
+
+
 def test_segment_html_is_one_page_with_probabilities(run, tmp_path):
     for i, text in enumerate(JOINED[:2]):
         (tmp_path / f"{i}.txt").write_text(text)
@@ -128,6 +149,17 @@ def test_issue_topics_of_a_pipeline_of_other_names_were_not_found(tmp_path):
     assert lines.count("") == 3
     (record,) = map(json.loads, RUNNER.invoke(app, [*arguments, "-f", "jsonl"], input=text).stdout.splitlines())
     assert len(record["topics"]) == 4
+
+
+def test_issue_a_number_of_topics_was_that_of_every_block(tmp_path, monkeypatch):
+    monkeypatch.setattr(segment, "BLOCK", 300)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    nlp.add_pipe("topic_segmenter", config={"n_segments": 2})
+    nlp.to_disk(tmp_path / "two")
+    arguments = ["segment", "--model", str(tmp_path / "two"), "-f", "jsonl"]
+    (record,) = map(json.loads, RUNNER.invoke(app, arguments, input=" ".join(JOINED * 10)).stdout.splitlines())
+    assert len(record["topics"]) == 2
 
 
 def test_segment_a_long_text_in_blocks(run, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Commands on a pipeline whose component has a name of its own: they find it, change it and save it where it is to go."""
 
 import json
+from pathlib import Path
 
 import pytest
 import spacy
@@ -31,6 +32,22 @@ def gold(tmp_path):
     for name in ("a", "b"):
         (tmp_path / "gold" / f"{name}.dev.txt").write_text("\n".join(s for sentences in TEXTS for s in sentences))
     return str(tmp_path / "gold")
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("config.cfg", "[nlp]\nlang = 'en'\n[nlp]\nlang = 'en'\n"),
+        ("vocab/vectors.cfg", "[]"),
+        ("vocab/vectors", ""),
+        ("meta.json", "3"),
+    ],
+)
+def test_issue_files_of_a_pipeline_that_hold_anything_had_no_code(mine, name, data):
+    Path(mine, name).write_text(data)
+    result = RUNNER.invoke(app, ["segment", "-m", mine], input="One.")
+    assert result.exit_code == 1
+    assert f"✘ [SEG133] Cannot load the pipeline '{mine}'" in result.stderr
 
 
 def test_settings_reach_it_also_those_of_the_factory(mine):

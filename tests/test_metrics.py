@@ -11,7 +11,6 @@ from spacy_segment.metrics import (
     boundary_prf,
     boundary_similarity,
     count,
-    every_k,
     gaps,
     pk,
     segment_label_f,
@@ -30,12 +29,11 @@ def masses(marks):
     return tuple(b - a for a, b in itertools.pairwise(starts))
 
 
-def test_gaps_and_every_k():
+def test_gaps():
     assert gaps([0, 2, 5], 6).tolist() == [0, 1, 0, 0, 1]
     assert gaps([], 1).tolist() == []
     assert gaps([1, 3], 3).tolist() == [1, 0]
     assert gaps([1], 3).dtype == np.int64
-    assert every_k(7, 3).tolist() == [0, 0, 1, 0, 0, 1]
 
 
 @pytest.mark.parametrize(("starts", "n", "k"), [([0, 5], 10, 2), ([0, 6, 12], 18, 3), ([0], 20, 10), ([0, 1, 2], 3, 2)])

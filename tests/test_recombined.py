@@ -6,7 +6,7 @@ import spacy
 
 from spacy_segment.training.recombined import recombine
 from spacy_segment.training.topic_formats import Section, TopicRecord
-from spacy_segment.training.topic_readers import MixedTopics
+from spacy_segment.training.topic_readers import MixedTopics, TopicCorpus
 
 
 def record(name: str, gap: str = "\n\n") -> TopicRecord:
@@ -74,5 +74,26 @@ def test_a_mixture_has_several_variants_each_made_once(tmp_path):
     stream = MixedTopics(str(tmp_path), max_units=0, join=0.0, recombined=0.5, coarse=True)(spacy.blank("en"))
     examples = [next(stream) for _ in range(120)]
     assert len({id(example) for example in examples}) == 2 * (1 + 4)
-    with pytest.raises(ValueError, match=r"SEG200.*'recombined'"):
-        MixedTopics(str(tmp_path), recombined=-1)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"recombined": -1},
+        {"join": 5},
+        {"max_chars": -4},
+        {"max_units": -5},
+        {"exponent": float("nan")},
+        {"seed": -1},
+        {"sentences": "words"},
+    ],
+)
+def test_settings_of_a_mixture_that_cannot_be_are_named(tmp_path, settings):
+    with pytest.raises(ValueError, match=f"SEG200.*'{next(iter(settings))}'"):
+        MixedTopics(str(tmp_path), **settings)
+
+
+@pytest.mark.parametrize("settings", [{"limit": -1}, {"sentences": "words"}, {"condition": "purple"}])
+def test_settings_of_a_corpus_that_cannot_be_are_named(tmp_path, settings):
+    with pytest.raises(ValueError, match=f"SEG200.*'{next(iter(settings))}'"):
+        TopicCorpus(str(tmp_path), **settings)

@@ -5,12 +5,13 @@ import pytest
 import spacy
 import torch
 from conftest import TINY_TOPICS
-from spacy.tokens import Doc, DocBin, Span
+from spacy.tokens import Doc, DocBin, Span, SpanGroup
 from spacy.training import Example
 
 from spacy_segment.models.static import StaticEncoder
 from spacy_segment.pipeline.topic_segmenter import TopicSegmenter
-from spacy_segment.topics import find_units, topics_of
+from spacy_segment.scorers import topic_score
+from spacy_segment.topics import find_units, main_spans, topics_of
 
 ENCODER = TINY_TOPICS["encoder"]
 BREAD = ["Mix the flour with water.", "Let the dough rest.", "Bake the bread for an hour."]
@@ -57,6 +58,13 @@ def nlp():
     for _ in range(40):
         nlp.update(examples, sgd=optimizer)
     return nlp
+
+
+def fresh(name, **settings):
+    """A component with a small model of an architecture, not initialised."""
+    model = {**(TINY_TOPICS if name == "Coherence" else {"encoder": ENCODER}), **settings}
+    model["@architectures"] = f"spacy_segment.{name}.v1"
+    return spacy.blank("en").add_pipe("topic_segmenter", config={"model": model})
 
 
 def with_sents(example):
@@ -161,6 +169,15 @@ def test_issue_a_span_that_starts_inside_a_sentence_was_not_kept(nlp):
     assert starts_of(pipe(doc)) == [0, third.start_char]
 
 
+def test_issue_parts_that_are_there_became_topics(nlp):
+    doc = with_sents(examples_of(nlp)[0])
+    second = list(doc.sents)[1]
+    spans = [doc[:], doc[: second.start], doc[second.start :]]
+    doc.spans["topics"] = SpanGroup(doc, spans=spans, attrs={"levels": np.asarray([1, 2, 2])})
+    pipe = TopicSegmenter(nlp.vocab, nlp.get_pipe("topic_segmenter").model, overwrite=False, threshold=1.0)
+    assert starts_of(pipe(doc)) == [0]
+
+
 @pytest.mark.parametrize("text", ["", " ", "\n\n", "One."])
 def test_short_texts(nlp, text):
     doc = nlp.make_doc(text)
@@ -168,6 +185,16 @@ def test_short_texts(nlp, text):
         token.is_sent_start = token.i == 0
     doc = nlp.get_pipe("topic_segmenter")(doc)
     assert len(doc.spans["topics"]) == min(1, len(doc))
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\n"])
+def test_texts_of_nothing_have_no_number_of_topics(nlp, text):
+    doc = nlp.make_doc(text)
+    for token in doc:
+        token.is_sent_start = token.i == 0
+    pipe = TopicSegmenter(nlp.vocab, nlp.get_pipe("topic_segmenter").model, n_segments=3, store_probs=True)
+    group = pipe(doc).spans["topics"]
+    assert len(group) == len(group.attrs["boundary_probs"]) == len(doc)
 
 
 def test_errors_are_coded(nlp):
@@ -200,9 +227,57 @@ def test_gold_topics_that_do_not_tile_are_named(nlp, bounds, problem):
         nlp.get_pipe("topic_segmenter").update([example])
 
 
+def test_gold_topics_that_do_not_tile_are_not_scored(nlp):
+    example = make_example(nlp, ("BREAD", BREAD))
+    example.reference.spans["topics"] = [example.reference[4:]]
+    with pytest.raises(ValueError, match=r"SEG142.*leave a gap at character 0"):
+        topic_score([example])
+
+
+def test_levels_of_other_spans_are_named(nlp):
+    doc = with_sents(examples_of(nlp)[0])
+    doc.spans["topics"] = SpanGroup(doc, name="topics", spans=[doc[:]], attrs={"levels": np.asarray([1, 2])})
+    with pytest.raises(ValueError, match=r"SEG144.*1 spans.*2 numbers"):
+        main_spans(doc, "topics")
+
+
+def test_labels_are_those_of_topics_once_each(nlp):
+    example = examples_of(nlp)[0]
+    doc = example.reference
+    spans = [Span(doc, 0, len(doc), label="ALL"), Span(doc, 0, 3, label="PART")]
+    doc.spans["topics"] = SpanGroup(doc, spans=spans, attrs={"levels": np.asarray([1, 2])})
+    for labels, expected in ((None, ("ALL",)), (["B", "A", "B"], ("B", "A"))):
+        pipe = fresh("Coherence")
+        pipe.initialize(lambda: [example], labels=labels)
+        assert pipe.labels == expected
+
+
+@pytest.mark.parametrize(("name", "labels"), [("Coherence", "xyz"), ("SameTopic", ["A"])])
+def test_labels_that_cannot_be_are_named(nlp, name, labels):
+    with pytest.raises(ValueError, match=r"SEG200.*'labels'"):
+        fresh(name).initialize(lambda: examples_of(nlp), labels=labels)
+
+
+def test_an_objective_of_which_nothing_applies_is_named(nlp):
+    pipe = fresh("LocalContext", weights={"stp": 0.0, "nsp": 0.0})
+    pipe.initialize(lambda: examples_of(nlp), labels=[])
+    with pytest.raises(ValueError, match=r"SEG200.*'weights'"):
+        pipe.update(examples_of(nlp))
+
+
+@pytest.mark.parametrize("crop", [1, 2, 3])
+def test_short_runs_can_be_learned_from(nlp, crop):
+    pipe = fresh("Coherence", crop=crop)
+    pipe.initialize(lambda: examples_of(nlp))
+    for _ in range(10):
+        assert pipe.update(examples_of(nlp))["topic_segmenter"] >= 0
+
+
 @pytest.mark.parametrize(
     "settings",
     [
+        {"piece_dropout": 2.0},
+        {"flat": -0.1},
         {"weights": {"tsp": 0.0}},
         {"weights": {"tssp": -1.0}},
         {"width": 33},

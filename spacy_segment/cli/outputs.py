@@ -60,18 +60,25 @@ def _topics(group: SpanGroup) -> list[dict]:
 
 
 def write_conllu(file: BinaryIO, name: str, offset: int, doc: Doc, key: str) -> None:
-    """CoNLL-U with words alone, and whether white space follows them; tokens that are white space are left out."""
+    """CoNLL-U with words alone, and whether white space follows them; tokens that are white space are left out.
+
+    A comment `# topic = LABEL` stands before the first sentence of every topic.
+    """
+    topics = {span.start: span.label_ for span in main_spans(doc, key)}
     name = " ".join(name.split())  # a newline would end the comment
     lines = [f"# newdoc id = {name}"] if offset == 0 else []
     for sent in doc.sents:
-        words = [token for token in sent if not token.is_space]
+        # Tokenizers of some languages leave white space in tokens, which would end a field.
+        words = [(token, "".join(token.text.split())) for token in sent]
+        words = [(token, form) for token, form in words if form]
         if not words:
             continue
+        lines += [f"# topic = {topics[sent.start]}"] if sent.start in topics else []
         lines += [f"# sent_id = {name}:{offset + sent.start_char}", f"# text = {' '.join(sent.text.split())}"]
-        for i, token in enumerate(words, start=1):
+        for i, (token, form) in enumerate(words, start=1):
             glued = not token.whitespace_ and not (token.i + 1 < len(doc) and doc[token.i + 1].is_space)
             misc = "SpaceAfter=No" if glued else "_"
-            lines.append("\t".join([str(i), token.text, *["_"] * 7, misc]))
+            lines.append("\t".join([str(i), form, *["_"] * 7, misc]))
         lines.append("")
     if lines and not lines[-1]:  # a comment without a sentence is no CoNLL-U
         file.write(("\n".join(lines) + "\n").encode("utf-8", "surrogatepass"))

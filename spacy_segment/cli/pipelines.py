@@ -38,7 +38,7 @@ def load_pipeline(model: str | None, lang: str, settings: dict[str, Any], *, top
             nlp.add_pipe("sentence_segmenter")
         else:
             nlp = spacy.load(model)
-    except (ValueError, OSError, ImportError) as error:
+    except Exception as error:  # the files of a pipeline may hold anything
         if str(error).startswith("[SEG"):
             raise
         raise ValueError(Errors.SEG133.format(name=lang if model is None else model, reason=error)) from error
@@ -77,6 +77,11 @@ def find_pipe(nlp: Language, kind: type[SegmenterT]) -> SegmenterT:
 def topics_key(nlp: Language) -> str:
     """Where the topics of a pipeline are in `Doc.spans`; "topics" if it has no topic segmenter."""
     return next((pipe.key for _, pipe in nlp.pipeline if isinstance(pipe, TopicSegmenter)), TOPICS)
+
+
+def counts_topics(nlp: Language) -> bool:
+    """Whether a topic segmenter of a pipeline gives every text so many topics and no other number."""
+    return any(isinstance(pipe, TopicSegmenter) and pipe.cfg["n_segments"] is not None for _, pipe in nlp.pipeline)
 
 
 def run_before(nlp: Language, pipe: Pipe, docs: Iterable[Doc]) -> list[Doc]:

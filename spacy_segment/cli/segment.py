@@ -20,7 +20,7 @@ from ..files import atomic_file
 from ..topics import main_spans
 from .inputs import STDIN, Source, expand, read_sources
 from .outputs import WRITERS, DocBinFiles, HtmlPage, Sink, Stream
-from .pipelines import load_pipeline, topics_key
+from .pipelines import counts_topics, load_pipeline, topics_key
 from .reporting import reported
 
 FORMATS = (*WRITERS, "html", "spacy")
@@ -84,8 +84,8 @@ def segment(nlp: Language, names: list[str], output_format: str, output: Path | 
             sink = HtmlPage(file, key) if output_format == "html" else Stream(file, WRITERS[output_format], key)
         for source in read_sources(names):
             bar.update(task, description="standard input" if source.name == STDIN else source.name)
-            # A page shows a text as one Doc.
-            whole = output_format == "html"
+            # A page shows a text as one Doc, and a number of topics is that of the whole text.
+            whole = output_format == "html" or counts_topics(nlp)
             for offset, doc in [(0, nlp("".join(source.parts)))] if whole else segment_source(nlp, source):
                 sink.add(source.name, offset, doc)
                 bar.advance(task, text_length(doc))

@@ -13,6 +13,7 @@ import numpy as np
 from spacy.tokens import Doc
 from thinc.api import Model
 
+from ..errors import check_least, check_probability
 from ..topics import find_units, topic_places
 from ..types import Bools1d, EncoderModel, Floats1d, Floats2d, TopicLogits, TopicModel
 from .similarity import NEVER, init, unit_vectors
@@ -42,6 +43,8 @@ def ChangePoint(
     Shape: list of Docs with sentence starts -> list of TopicLogits
     """
     check_sizes(max_units=max_units)
+    check_least(0, sharpness=sharpness)
+    check_probability(growth=growth)
     attrs = {"penalty": penalty, "sharpness": sharpness, "max_units": max_units}
     return Model(
         "change_point",

@@ -16,7 +16,7 @@ from thinc.api import ArgsKwargs, Model
 from torch import Tensor
 
 from ..align import text_of
-from ..errors import check_least
+from ..errors import check_least, check_probability
 from ..text import lower_case
 from ..topics import Units, find_units, topic_places
 from ..types import Bools1d, EncoderModel, Floats2d, Ints1d, PieceStates, TopicGold, TopicLogits, TopicModel
@@ -87,6 +87,7 @@ def Coherence(
     check_sizes(least=0, n_layers=n_layers, lama_heads=lama_heads, n_opening=n_opening, lead_width=lead_width)
     check_widths(n_heads=n_heads, conv_width=conv_width, width=width)
     check_least(0, crop=crop)
+    check_probability(piece_dropout=piece_dropout, feature_dropout=feature_dropout, flat=flat, join=join)
     settings = dict(
         width=width,
         n_layers=n_layers,

@@ -94,7 +94,7 @@ def make_part(
     n = len(read.starts)
     of = owners(pieces, read.starts)
     features = surface_features(text, read, np.bincount(of, minlength=n))
-    size = int(crop * rng.uniform(0.5, 1.5)) if crop else n
+    size = max(2, int(crop * rng.uniform(0.5, 1.5))) if crop else n
     first = int(rng.integers(max(1, n - size + 1)))
     last = min(n, first + size)
     chosen = slice(first, last)

@@ -42,15 +42,18 @@ def begin_training(model: SentenceModel, *, rank: int, alpha: float) -> None:
 
     RAISES (ImportError): SEG431 without `peft`. (ValueError): SEG430 if the encoder has no such layers; SEG200.
     """
-    for name, value in (("rank", rank), ("alpha", alpha)):
-        if not 0 < value < inf:
-            raise ValueError(Errors.SEG200.format(name=name, expected="above 0 and finite", value=value))
+    if not 0 < alpha < inf:
+        raise ValueError(Errors.SEG200.format(name="alpha", expected="above 0 and finite", value=alpha))
     shim, head = _shim(model), model.layers[1]
     if not head.has_param("W"):
         model.initialize()
     targets = find_targets(shim.module)
     if not targets:
         raise ValueError(Errors.SEG430.format(kind=type(shim.module).__name__))
+    widest = min(min(shim.module.get_submodule(name).weight.shape) for name in targets)
+    if isinstance(rank, bool) or not isinstance(rank, int) or not 1 <= rank <= widest:
+        expected = f"a whole number from 1 to {widest}, the smaller side of the smallest matrix"
+        raise ValueError(Errors.SEG200.format(name="rank", expected=expected, value=rank))
     try:
         from peft import LoraConfig, LoraModel
     except ImportError as error:

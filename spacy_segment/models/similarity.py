@@ -7,6 +7,7 @@ import numpy as np
 from spacy.tokens import Doc
 from thinc.api import Model
 
+from ..errors import check_least
 from ..topics import Units, find_units, topic_places
 from ..types import EncoderModel, Floats1d, Floats2d, TopicLogits, TopicModel
 from .sizes import check_sizes
@@ -33,6 +34,7 @@ def DepthScore(
     Shape: list of Docs with sentence starts -> list of TopicLogits
     """
     check_sizes(block=block)
+    check_least(0, sharpness=sharpness)
     score = partial(depth_logits, block=block, spread=spread, sharpness=sharpness)
     return _model("depth_score", encoder, score, paragraphs)
 
@@ -46,8 +48,11 @@ def FirstNeighbour(encoder: EncoderModel, *, mean_length: float = 12.0, paragrap
     Sarfraz et al. (2021), Temporally-weighted hierarchical clustering; Singh et al. (2023), Unsupervised audio-visual
     lecture segmentation; neighbours in time alone, so that segments are contiguous.
 
+    RAISES (ValueError): SEG200.
+
     Shape: list of Docs with sentence starts -> list of TopicLogits
     """
+    check_least(0, mean_length=mean_length)
     return _model("first_neighbour", encoder, partial(first_neighbour_logits, mean_length=mean_length), paragraphs)
 
 

@@ -107,7 +107,11 @@ def finish_loss(
 
     RETURNS (tuple): What every part of the objective is, unweighted, and a function that computes the gradients of their
         weighted sum.
+    RAISES (ValueError): SEG200 if no part that counts applies to the model.
     """
+    if not losses:
+        expected = "weights of parts that apply: without labels there is none to classify"
+        raise ValueError(Errors.SEG200.format(name="weights", expected=expected, value=weights))
     total = sum(weights[name] * loss for name, loss in losses.items())
 
     def backprop() -> None:

@@ -197,7 +197,10 @@ class SentenceSegmenter(Segmenter):
         return bool(self.model.has_param("rescoring"))
 
     def _adapter_name(self, doc: Doc) -> str | None:
-        return doc_adapter(doc, self.cfg["adapter"])
+        """RAISES (ValueError): SEG230 if there is none of that name."""
+        name = doc_adapter(doc, self.cfg["adapter"])
+        self.adapters.find(name)
+        return name
 
     def _threshold(self, doc: Doc) -> float | None:
         adapter = self.adapters.find(self._adapter_name(doc))

@@ -14,7 +14,7 @@ from thinc.api import Config
 from ..align import has_sents
 from ..errors import Errors
 from ..scorers import topic_score
-from ..topics import NO_LABEL, check_tiling, find_units, sents_of, topics_of
+from ..topics import NO_LABEL, check_tiling, find_units, main_spans, sents_of, topics_of
 from ..types import Bools1d, TopicGold, TopicLogits, TopicModel
 from .base import Segmenter
 from .settings import TOPIC_DEFAULTS, check_topic_settings
@@ -248,9 +248,10 @@ class TopicSegmenter(Segmenter):
     ) -> None:
         """Prepare for training. Weights that are there stay; a model without any gets fresh ones.
 
-        labels (list of str or None): Labels of topics; None takes those of the examples.
+        labels (list of str or None): Labels of topics; None takes those of the first `SAMPLE` examples.
         vocabulary (tuple or None): Vocabulary (and vectors) of a static encoder that has none yet.
-        RAISES (ValueError): SEG200 for a vocabulary beside an encoder that brings its own pieces.
+        RAISES (ValueError): SEG200 for a vocabulary beside an encoder that brings its own pieces, for labels of a model that gives
+            none, and for what is no list of them.
         """
         validate_get_examples(get_examples, "TopicSegmenter.initialize")
         sample = list(islice(get_examples(), SAMPLE))
@@ -259,9 +260,12 @@ class TopicSegmenter(Segmenter):
         for layer in self.model.layers:
             layer.initialize(X=[example.reference for example in sample])
         set_labels = self.model.attrs.get("set_labels")
+        if labels and (set_labels is None or isinstance(labels, str)):
+            expected = "None, for the model gives no labels" if set_labels is None else "a list of names"
+            raise ValueError(Errors.SEG200.format(name="labels", expected=expected, value=labels))
         if set_labels is not None:
-            found = {span.label_ for eg in sample for span in eg.reference.spans.get(self.key, ())} - {NO_LABEL, ""}
-            names = sorted(found) if labels is None else [label for label in labels if label != NO_LABEL]
+            found = sorted({span.label_ for eg in sample for span in main_spans(eg.reference, self.key)} - {""})
+            names = [label for label in dict.fromkeys(found if labels is None else labels) if label != NO_LABEL]
             if names or not self.model.shims[0].is_built:
                 set_labels(self.model, (NO_LABEL, *names) if names else ())
         self.model.initialize(X=[example.reference for example in sample])

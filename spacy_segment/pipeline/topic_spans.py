@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 from spacy.tokens import Doc, Span, SpanGroup
 
-from ..align import text_length
+from ..align import text_length, text_of
 from ..decoding import decode, expected_threshold
 from ..errors import Errors
-from ..topics import NO_LABEL, Units, find_units
+from ..topics import NO_LABEL, Units, find_units, main_spans
 from ..types import Bools1d, Floats1d, Ints1d, TopicLogits
 
 Settings = dict[str, Any]
 
 
 def make_group(doc: Doc, logits: TopicLogits, settings: Settings, *, labels: tuple[str, ...], name: str) -> SpanGroup:
-    """Decide on boundaries and labels.
+    """Decide on boundaries and labels. A Doc of white space is one topic, an empty one none, however many are wanted.
 
     settings (dict): As of `TopicSegmenter`. labels (tuple of str): Those of the columns of `logits.labels`.
     RAISES (ValueError): SEG221, with the name of the component.
@@ -24,8 +24,8 @@ def make_group(doc: Doc, logits: TopicLogits, settings: Settings, *, labels: tup
     key, wanted = settings["spans_key"], settings["n_segments"]
     units = find_units(doc, settings["units"])
     n = len(units.starts)
-    if not n:
-        return SpanGroup(doc, name=key, attrs=_attrs([], [], [], []))
+    if not text_of(doc).strip():
+        wanted = None
     if wanted is not None and wanted > n:
         raise ValueError(Errors.SEG221.format(name=name, n_segments=wanted, n_units=n))
     limits = {limit: settings[limit] for limit in ("min_length", "max_length")}
@@ -50,10 +50,10 @@ def _threshold(logits: Floats1d, settings: Settings) -> float:
 
 
 def _presets(doc: Doc, units: Units, settings: Settings) -> Bools1d:
-    """Units that spans of the group that is there already start with; one that starts inside a unit starts with the next."""
+    """Units that topics of the group that is there already start with; one that starts inside a unit starts with the next."""
     presets = np.zeros(len(units.tokens) + 1, dtype=bool)
     if not settings["overwrite"]:
-        starts = [span.start for span in doc.spans.get(settings["spans_key"], ())]
+        starts = [span.start for span in main_spans(doc, settings["spans_key"])]
         presets[np.searchsorted(units.tokens, np.asarray(starts, dtype=np.int64))] = True
     return presets[:-1]
 
@@ -126,7 +126,7 @@ def _attrs(scores: list, label_scores: list, levels: list, parents: list) -> dic
 def _token_probs(doc: Doc, units: Units, logits: Floats1d) -> Floats1d:
     probs = np.zeros(len(doc), dtype=np.float32)
     probs[units.tokens] = np.exp(-np.logaddexp(0, -logits.astype(np.float64)))
-    probs[0] = 1.0
+    probs[:1] = 1.0
     return probs
 
 

@@ -35,7 +35,7 @@ from .checks import check_training
 from .corruption import clean
 from .formats import Record, find_files, read_records
 from .optimizer import AdamW
-from .readers import batch_by_bytes, make_shelf, mix
+from .readers import batch_by_bytes, check_lengths, check_shelves, make_shelf, mix
 from .thresholds import (
     Counts,
     Priors,
@@ -90,7 +90,9 @@ class AdaptSettings:
     def check(self) -> None:
         """RAISES (ValueError): SEG200, SEG210 for the first setting that cannot be."""
         corruption_mix(dict.fromkeys(self.conditions, 1.0))
-        check_training(self, max_steps=1, every=1, patience=1, batch_bytes=1, folds=2, seed=0)
+        shares = ("dropout",)
+        check_training(self, shares=shares, rank=1, max_steps=1, every=1, patience=1, batch_bytes=1, folds=2, seed=0)
+        check_lengths(self.lengths)
         check_strength(self.strength)
 
 
@@ -123,7 +125,7 @@ def adapt(
 
     examples: Files, folders or patterns (one sentence per line, JSONL, CoNLL-U, DocBin), or records.
     watch (Callable or None): Called with the number of steps done, and of those there will be at most.
-    RAISES (ValueError): SEG110, SEG111, SEG200, SEG210, SEG430, SEG432, SEG436. (ImportError): SEG431.
+    RAISES (ValueError): SEG100, SEG110, SEG111, SEG200, SEG210, SEG211, SEG430, SEG432, SEG436. (ImportError): SEG431.
     """
     start = perf_counter()
     settings = settings or AdaptSettings()
@@ -178,7 +180,8 @@ def check_strength(strength: float) -> None:
 def read_examples(examples: str | Path | list[str] | list[Record]) -> list[Record]:
     """Read documents with gold sentences.
 
-    RAISES (ValueError): SEG110, SEG111; SEG432 if they hold too few sentences.
+    RAISES (ValueError): SEG110, SEG111; SEG432 if they hold too few sentences, SEG211 if these are too short; SEG100 for starts of
+        a record that do not ascend inside its text.
     """
     given = [examples] if isinstance(examples, str | Path) else list(examples)
     records = [item for item in given if isinstance(item, Record)]
@@ -186,10 +189,16 @@ def read_examples(examples: str | Path | list[str] | list[Record]) -> list[Recor
     if paths:
         records += [record for path in find_files(paths) for record in read_records(path)]
     records = [record for record in records if record.starts]
+    for record in records:
+        starts = np.asarray(record.starts)
+        wrong = np.flatnonzero((np.diff(starts, prepend=-1) <= 0) | (starts >= len(record.text)))
+        for index in wrong[:1].tolist():
+            raise ValueError(Errors.SEG100.format(length=len(record.text), offset=starts[index], index=index))
     n_sentences = sum(len(record.starts) for record in records)
     found = n_sentences - len(records)
     if found < FEWEST:
         raise ValueError(Errors.SEG432.format(found=found, n_sentences=n_sentences, needed=FEWEST))
+    check_shelves([make_shelf("examples", records)], "the examples")
     return records
 
 

@@ -10,11 +10,10 @@ import torch
 from spacy.language import Language
 from torch import Tensor, nn
 
-from ..errors import Errors
+from ..errors import Errors, check_least, check_probability
 from ..models.shim import VocabularyShim
 from ..rescoring import NO_RESCORING
 from ..types import SentenceModel
-from .augmenters import check_probability
 from .checks import check_training
 from .packed import PackedBatch, Producers, Recipe, made_by_processes
 from .packed_losses import HiddenPieces, PackedTensors, gold_loss, hide_pieces, taught_loss
@@ -55,12 +54,10 @@ class PackedSettings:
     def check(self) -> None:
         """RAISES (ValueError): SEG200 for the first setting that cannot be; ImportError: SEG438, before anything is read."""
         check_torch()
-        check_training(self, steps=1, size=64, n_processes=1, warmup=0, guess_weight=0, weight_decay=0)
-        for name in ("dropout", "hidden", "bpe_dropout"):
-            value = getattr(self, name)
-            if not 0 <= value < 1:
-                raise ValueError(Errors.SEG200.format(name=name, expected="from 0 to below 1", value=value))
-        check_probability("teacher_weight", self.teacher_weight)
+        shares = ("dropout", "hidden", "bpe_dropout")
+        check_training(self, shares=shares, steps=1, size=64, n_processes=1, warmup=0, seed=0)
+        check_least(0, guess_weight=self.guess_weight, weight_decay=self.weight_decay)
+        check_probability(teacher_weight=self.teacher_weight)
 
     def left(self, step: int) -> float:
         """The share of the training that is still to come."""

@@ -1,7 +1,7 @@
 """Corpora for `spacy train`: files as they are, or an endless mixture of many."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +9,9 @@ import numpy as np
 from spacy.language import Language
 from spacy.training import Example
 
-from ..errors import Errors, check_least
+from ..errors import Errors, check_least, check_probability
 from ..scorers import CORPUS, LANGUAGE
-from .augmenters import Augmenter, check_probability, make_example
+from .augmenters import Augmenter, make_example
 from .corruption import Corrupted, clean
 from .formats import Record, find_files, read_records
 
@@ -65,10 +65,8 @@ def MixedCorpus(
         there to be known by heart.
     RAISES (ValueError): SEG200 for numbers that cannot be; SEG110, SEG111 when it is read; SEG211 if no document is long enough.
     """
-    check_probability("join", join)
-    check_probability("shuffle", shuffle)
-    if min(lengths, default=0) < 1:
-        raise ValueError(Errors.SEG200.format(name="lengths", expected="numbers of at least 1", value=lengths))
+    check_probability(join=join, shuffle=shuffle)
+    check_lengths(lengths)
     check_least(0, weights=min((weights or {}).values(), default=0.0))
 
     def read(nlp: Language) -> Iterator[Example]:
@@ -155,9 +153,21 @@ def load_shelves(path: str | list[str], exponent: float, weights: dict[str, floa
         for file in find_files(path)
     ]
     shelves = [shelf for shelf in found if shelf.share]
+    check_shelves(shelves, path)
+    return shelves
+
+
+def check_shelves(shelves: list[Shelf], path: str | list[str]) -> None:
+    """RAISES (ValueError): SEG211 if no document is long enough to be drawn."""
     if not any(len(text.strip()) >= SHORTEST for shelf in shelves for text, _ in shelf.documents):
         raise ValueError(Errors.SEG211.format(path=path))
-    return shelves
+
+
+def check_lengths(lengths: Sequence[int]) -> None:
+    """RAISES (ValueError): SEG200 if texts could not have these lengths in characters."""
+    if min(lengths, default=0) < SHORTEST:
+        expected = f"numbers of at least {SHORTEST}"
+        raise ValueError(Errors.SEG200.format(name="lengths", expected=expected, value=lengths))
 
 
 def _draw(cumulated: np.ndarray, rng: np.random.Generator) -> int:

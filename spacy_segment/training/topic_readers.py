@@ -16,12 +16,12 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 
 from ..align import reference_doc
-from ..errors import Errors
+from ..errors import Errors, check_choice, check_least, check_probability
 from ..scorers import CORPUS, LANGUAGE
 from ..topics import NO_LABEL, TOPICS
-from .augmenters import check_probability
 from .corruption import CONDITIONS
 from .formats import find_files, take
+from .plain_sentences import SENTENCES
 from .recognised import corrupt, recognise
 from .recombined import recombine
 from .spoken import put_turns
@@ -60,9 +60,9 @@ def TopicCorpus(
     condition (str): Of `TOPIC_CONDITIONS`.
     RAISES (ValueError): SEG200; SEG110, SEG141 when it is read.
     """
-    if condition not in TOPIC_CONDITIONS:
-        expected = f"one of {', '.join(TOPIC_CONDITIONS)}"
-        raise ValueError(Errors.SEG200.format(name="condition", expected=expected, value=condition))
+    check_choice(TOPIC_CONDITIONS, condition=condition)
+    check_choice(SENTENCES, sentences=sentences)
+    check_least(0, limit=limit)
 
     def read(nlp: Language) -> Iterator[Example]:
         for file in find_files(path, SUFFIXES):
@@ -103,9 +103,9 @@ def MixedTopics(
     recombined (float): How often a document is made of topics of several, see `recombine`; `VARIANTS` are made of each.
     RAISES (ValueError): SEG200; SEG110, SEG141 when it is read; SEG211 if there is no document.
     """
-    shares = {"headings": headings, "turns": turns, "recognised": recognised, "recombined": recombined}
-    for name, share in shares.items():
-        check_probability(name, share)
+    check_probability(join=join, headings=headings, turns=turns, recombined=recombined, recognised=recognised)
+    check_choice(SENTENCES, sentences=sentences)
+    check_least(0, max_units=max_units, exponent=exponent, seed=seed, max_chars=max_chars)
 
     def read(nlp: Language) -> Iterator[Example]:
         rng = np.random.default_rng(seed)

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .banded import BandedStack
-from .units import UnitPooling, run_means
+from .units import LabelHead, UnitPooling, run_means
 
 # Units on either side of a gap whose mean vectors are compared.
 SCALES = (1, 2, 4, 8, 16)
@@ -138,7 +138,7 @@ class Coherence(nn.Module):
         self.pair = nn.Linear(4 * width, width)
         self.boundary = nn.Linear(width, 2)
         self.succession = nn.Linear(width, 3)
-        self.label = nn.Linear(width, n_labels)
+        self.label = LabelHead(width, n_labels)
         nn.init.constant_(self.boundary.bias, RARE)
 
     def forward(

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .units import UnitPooling
+from .units import LabelHead, UnitPooling
 
 # Log-odds that two neighbours share their topic, before anything is learned.
 FREQUENT = 2.5
@@ -27,7 +27,7 @@ class PairHeads(nn.Module):
         self.pair = nn.Linear(4 * width, width)
         self.topic = nn.Linear(width, 1)
         self.next = nn.Linear(width, 1)
-        self.label = nn.Linear(width, n_labels)
+        self.label = LabelHead(width, n_labels)
         nn.init.constant_(self.topic.bias, FREQUENT)
 
     def same_topic(self, u: Tensor, v: Tensor) -> Tensor:

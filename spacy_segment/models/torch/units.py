@@ -1,8 +1,16 @@
-"""States of pieces -> one vector per unit."""
+"""States of pieces -> one vector per unit -> its label."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+
+class LabelHead(nn.Linear):
+    """Label logits of vectors. For no labels there is nothing to initialise, of which torch would warn."""
+
+    def reset_parameters(self) -> None:
+        if self.out_features:
+            super().reset_parameters()
 
 
 class UnitPooling(nn.Module):
