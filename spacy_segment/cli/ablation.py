@@ -129,10 +129,11 @@ def fit(model: dict, train: str, steps: int, vectors: tuple, labels: list[str], 
     """Train a topic model for some steps, the same texts for each."""
     fix_random_seed(0)
     nlp = spacy.blank("xx")
-    pipe = nlp.add_pipe("topic_segmenter", config={"model": model})
+    pipe: Any = nlp.add_pipe("topic_segmenter", config={"model": model})
     corpus = MixedTopics(train, max_units=150, coarse=True)
     sample = list(islice(corpus(nlp), 20))
-    pipe.initialize(lambda: sample, nlp=nlp, vocabulary=vectors, labels=labels)  # type: ignore[attr-defined]
+    known = labels if "set_labels" in pipe.model.attrs else None
+    pipe.initialize(lambda: sample, nlp=nlp, vocabulary=vectors, labels=known)
     optimizer = AdamW(RATE, L2=0.05)
     batches: Iterator[list[Example]] = batch_by_bytes(BATCH_BYTES)(corpus(nlp))
     for step in track(range(steps), description=name, transient=True):
