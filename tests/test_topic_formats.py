@@ -8,7 +8,6 @@ import spacy
 from spacy_segment.training.topic_formats import read_topics
 from spacy_segment.training.topic_readers import MixedTopics, TopicCorpus, find_labels
 
-MARKDOWN = "# Bread\n\nMix the flour. Bake it.\n\n# Rain\n\nIt fell all night.\n"
 RECORD = {
     "id": "a",
     "text": "Mix the flour.\nBake it.\nIt rained.",
@@ -24,48 +23,8 @@ def write(path, text):
     return path
 
 
-def test_headings_become_boundaries_and_leave_the_text(tmp_path):
-    (record,) = read_topics(write(tmp_path / "a.md", MARKDOWN))
-    assert "#" not in record.text
-    assert [s.title for s in record.sections if s.level == 1] == ["Bread", "Rain"]
-    assert record.text[record.sections[1].start :].strip() == "It fell all night."
-
-
 def parts(record):
     return [(record.text[s.start : s.end].strip(), s.title, s.label, s.level) for s in record.sections]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("# Bread\nMix it.\n# Rain #\nIt fell.", [("Mix it.", "Bread", "bread", 1), ("It fell.", "Rain", "rain", 1)]),
-        (
-            "1. Bread\n\nMix it.\n\n2. Rain\n\nIt fell.",
-            [("Mix it.", "1. Bread", "bread", 1), ("It fell.", "2. Rain", "rain", 1)],
-        ),
-        (
-            "Bread\n=====\nMix it.\n\nRain\n====\nIt fell.",
-            [("Mix it.", "Bread", "bread", 1), ("It fell.", "Rain", "rain", 1)],
-        ),
-        (
-            "# Home\n\nHello.\n\n## [Bread](b.html)\n\nMix it.\n\n## **Rain**\n\nIt fell.",
-            [("Hello.", "Home", "", 1), ("Mix it.", "Bread", "bread", 1), ("It fell.", "Rain", "rain", 1)],
-        ),
-        ("---\ntitle: Home\ntags:\n- tea\n---\n# Bread\n\nMix it.", [("Mix it.", "Bread", "bread", 1)]),
-        ("---\nTea.\n---\n# Bread\n\nMix it.", [("---\nTea.\n---", "", "", 1), ("Mix it.", "Bread", "bread", 1)]),
-    ],
-)
-def test_headings_are_boundaries_titles_and_labels(tmp_path, text, expected):
-    (record,) = read_topics(write(tmp_path / "a.md", text))
-    assert parts(record) == expected
-
-
-@pytest.mark.parametrize(
-    "code", ["```\nls\n\n# comment\n```", "```ls``` says what is there", "\n```yaml\n---\na: 1\n```"]
-)
-def test_code_has_no_headings(tmp_path, code):
-    (record,) = read_topics(write(tmp_path / "a.md", f"# Bread\n\nMix it:\n{code}\n\n# Rain\n\nIt fell."))
-    assert [text for text, *_ in parts(record)] == [f"Mix it:\n{code}", "It fell."]
 
 
 @pytest.mark.parametrize(
@@ -94,38 +53,6 @@ def test_bad_records_are_named(tmp_path, name, content, reason):
     text = content if isinstance(content, str) else json.dumps(content)
     with pytest.raises(ValueError, match=rf"SEG141.*{name}, record 1: .*{reason}"):
         list(read_topics(write(tmp_path / name, text)))
-
-
-def test_formats_of_json(tmp_path):
-    terms = {
-        "level1_headings": [
-            {"section": "fees", "text": ["You pay."], "level2_headings": [{"section": "tax", "text": "So."}]}
-        ]
-    }
-    (record,) = read_topics(write(tmp_path / "terms.json", json.dumps(terms)))
-    assert parts(record) == [("You pay.\n\nSo.", "fees", "fees", 1), ("So.", "tax", "tax", 2)]
-    turns = [{"speaker": "A", "content": word} for word in ("Tea?", "Yes.", "Rain.")]
-    topics = [{"topic": "tea", "relevant_text_span": [["0", "1"]]}]
-    (record,) = read_topics(
-        write(tmp_path / "meeting.json", json.dumps({"meeting_transcripts": turns, "topic_list": topics}))
-    )
-    assert parts(record) == [("A: Tea?\nA: Yes.", "tea", "", 1), ("A: Rain.", "", "", 1)]
-    marks = [
-        {"begin": 0, "length": 8, "sectionHeading": "Bread", "sectionLabel": "disease.food"},
-        {"begin": 8, "length": 8},
-    ]
-    (record,) = read_topics(
-        write(tmp_path / "wiki.json", json.dumps([{"text": "Mix it. It fell.", "annotations": marks}]))
-    )
-    assert parts(record) == [("Mix it.", "Bread", "food", 1), ("It fell.", "", "", 1)]
-    (record,) = read_topics(
-        write(tmp_path / "talk.json", json.dumps({"utterances": ["Hi.", "Tea?", "Rain."], "segments": [2, 1]}))
-    )
-    assert [text for text, *_ in parts(record)] == ["Hi.\nTea?", "Rain."]
-    (record,) = read_topics(
-        write(tmp_path / "727", "========,1,preface.\nTea.\n========,2,Bread.\nMix it.\n========,3,Oven.\nHot.")
-    )
-    assert parts(record) == [("Tea.", "preface", "", 1), ("Mix it.\nHot.", "Bread", "", 1), ("Hot.", "Oven", "", 2)]
 
 
 def test_choi(tmp_path):

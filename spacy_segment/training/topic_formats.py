@@ -18,7 +18,8 @@ __all__ = ["Section", "TopicRecord", "read_topics"]
 
 
 def read_topics(path: Path) -> Iterator[TopicRecord]:
-    """Read the documents of a file; its format follows from its name and its beginning, `.gz` is unpacked.
+    """Read the documents of a file; its format follows from its name and its beginning, `.gz` is unpacked. Line ends may be
+    those of any system.
 
     RAISES (ValueError): SEG141 naming file, record and reason.
     """
@@ -27,8 +28,8 @@ def read_topics(path: Path) -> Iterator[TopicRecord]:
         text = (gzip.decompress(data) if path.name.endswith(".gz") else data).decode("utf-8-sig")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise bad_record(path, 1, error) from error
-    reader = find_reader(path, text)
-    records = reader(text, path)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    records = find_reader(path, text)(text, path)
     number = 0
     while True:
         number += 1
