@@ -27,6 +27,21 @@ def parts(record):
     return [(record.text[s.start : s.end].strip(), s.title, s.label, s.level) for s in record.sections]
 
 
+KEYS = ("start", "end", "level")
+PART = "leaves the section that it lies in, or overlaps the part before it"
+WRONG_PARTS = [
+    ([(0, 50, 1), (50, 100, 1), (10, 60, 2)], PART),
+    ([(0, 50, 1), (50, 100, 1), (40, 60, 2)], PART),
+    ([(0, 50, 1), (40, 60, 2), (50, 100, 1)], PART),
+    ([(0, 100, 1), (0, 60, 2), (30, 90, 2)], PART),
+    ([(0, 100, 1), (50, 100, 2), (0, 50, 2)], PART),
+    ([(0, 100, 1), (0, 50, 2), (40, 60, 3)], PART),
+    ([(0, 50, 2), (0, 100, 1)], PART),
+    ([(0, 100, 1), (10, 20, 2), (15, 100, 1)], "the sections overlap at character 15"),
+    ([(0, 40, 1), (10, 20, 2), (50, 100, 1)], "the sections leave a gap at character 40"),
+]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
@@ -40,13 +55,31 @@ def parts(record):
         ),
         ("a.jsonl", {"text": "ab", "sections": [{"start": 0, "end": 2, "level": 0}]}, "expected a level from 1"),
         ("a.jsonl", {"text": "ab", "sections": [{"start": 0, "end": 2}, {"start": 2, "end": 2}]}, "some text"),
-        (
-            "a.json",
-            {"utterances": ["Hi.", "Bye."], "segments": [1, 2]},
-            "segments of 3 utterances in all, but there are 2",
-        ),
-        ("a.json", [3], "expected a JSON object, got int"),
         ("a", "========,1,preface.\nTea.\n========,x,Rain.\nIt fell.", "expected a heading such as"),
+        (
+            "a.jsonl",
+            {"text": "ab", "sections": [{"start": False, "end": 2}]},
+            "'start' of a section must be of type int",
+        ),
+        *[
+            ("a.jsonl", {"text": "a" * 100, "sections": [dict(zip(KEYS, s, strict=True)) for s in sections]}, reason)
+            for sections, reason in WRONG_PARTS
+        ],
+        ("a.jsonl", {"sentences": ["Tea.", "Hot."], "labels": [0, 2]}, "a label must be one of"),
+        (
+            "a.jsonl",
+            {"sentences": ["Tea.", "Hot."], "labels": "01"},
+            "expected a list of sentences and a list of labels",
+        ),
+        ("a.jsonl", {"sentences": "ab", "labels": [0, 1]}, "expected a list of sentences and a list of labels"),
+        # A record without text is wrong, whatever the reason.
+        ("a.jsonl", {"text": "", "sections": []}, "there is no text"),
+        ("a.jsonl", {"sentences": [], "labels": []}, "there is no text"),
+        ("a.md", "", "there is no text"),
+        ("a.md", "# Bread\n\n## Rain\n", "there is no text"),
+        ("a.ref", "", "there is no text"),
+        ("a.ref", "==========\n==========\n", "there is no text"),
+        ("a", "========,1,preface.\n", "there is no text"),
     ],
 )
 def test_bad_records_are_named(tmp_path, name, content, reason):
@@ -55,14 +88,33 @@ def test_bad_records_are_named(tmp_path, name, content, reason):
         list(read_topics(write(tmp_path / name, text)))
 
 
-def test_choi(tmp_path):
-    (record,) = read_topics(
-        write(tmp_path / "a.ref", "==========\nMix it.\nBake it.\n==========\nIt rained.\n==========")
-    )
-    assert [record.text[s.start : s.end].split() for s in record.sections] == [
-        ["Mix", "it.", "Bake", "it."],
-        ["It", "rained."],
-    ]
+@pytest.mark.parametrize("first", ["==========\n", ""])
+def test_choi(tmp_path, first):
+    (record,) = read_topics(write(tmp_path / "a.ref", f"{first}Mix it.\nBake it.\n==========\nIt rained.\n=========="))
+    assert [text for text, *_ in parts(record)] == ["Mix it.\nBake it.", "It rained."]
+
+
+@pytest.mark.parametrize(
+    ("above", "expected"),
+    [
+        ("", []),
+        ("Lead.\n", [("Lead.", "", "", 1)]),
+        # Parts above the first topic are topics, their parts are parts.
+        ("========,3,Soup.\n========,4,Pot.\nStir.\n", [("Stir.", "Soup", "", 1), ("Stir.", "Pot", "", 2)]),
+    ],
+)
+def test_wiki727k(tmp_path, above, expected):
+    text = "========,1,preface.\nTea.\n========,2,Bread.\nMix it.\n========,3,Oven.\nHot."
+    (record,) = read_topics(write(tmp_path / "727", above + text))
+    topics = [("Tea.", "preface", "", 1), ("Mix it.\nHot.", "Bread", "", 1), ("Hot.", "Oven", "", 2)]
+    assert parts(record) == expected + topics
+
+
+def test_parts_may_lie_in_parts(tmp_path):
+    sections = [(0, 60, 1), (10, 60, 2), (10, 30, 3), (40, 60, 3), (60, 100, 1), (60, 70, 4), (70, 100, 2)]
+    data = {"text": "a" * 100, "sections": [dict(zip(KEYS, section, strict=True)) for section in sections]}
+    (record,) = read_topics(write(tmp_path / "a.jsonl", json.dumps(data)))
+    assert [(s.start, s.end, s.level) for s in record.sections] == sections
 
 
 def test_jsonl_and_its_labels(tmp_path):
@@ -70,6 +122,13 @@ def test_jsonl_and_its_labels(tmp_path):
     (record,) = read_topics(path)
     assert [(s.start, s.end, s.label) for s in record.sections] == [(0, 24, "food"), (24, 34, "weather")]
     assert find_labels(str(path)) == ["food", "weather"]
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 0], ["0", "1", "1"], ["O", "B-EOP", "O"], [-100, 1, -100]])
+def test_labels_of_sentences(tmp_path, labels):
+    data = {"sentences": ["Mix it.", "Bake it.", "It rained."], "labels": labels}
+    (record,) = read_topics(write(tmp_path / "a.jsonl", json.dumps(data)))
+    assert [text for text, *_ in parts(record)] == ["Mix it.\nBake it.", "It rained."]
 
 
 @pytest.mark.parametrize(

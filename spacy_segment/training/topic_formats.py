@@ -44,25 +44,21 @@ def read_topics(path: Path) -> Iterator[TopicRecord]:
 
 
 def find_reader(path: Path, text: str) -> Callable[[str, Path], Iterator[TopicRecord]]:
-    """The reader for a file, by its suffix and its first line."""
+    """The reader for a file, by its suffix or by what its lines begin with."""
     suffix = Path(path.name.removesuffix(".gz")).suffix
-    start = text.lstrip()[:20]
-    if suffix == ".jsonl":
-        return read_jsonl
-    if suffix == ".json":
-        return read_json
-    if suffix == ".cnxml":
-        return read_cnxml
-    if start.startswith("========,"):
+    readers = {".jsonl": read_jsonl, ".json": read_json, ".cnxml": read_cnxml, ".md": read_headings}
+    if suffix in readers:
+        return readers[suffix]
+    if re.search("^={8},", text, flags=re.MULTILINE):
         return read_wiki727k
-    if start.startswith("====="):
+    if suffix == ".ref" or text.lstrip().startswith("====="):
         return read_choi
     return read_headings
 
 
 def read_jsonl(text: str, path: Path) -> Iterator[TopicRecord]:
     """One document per line: "text" and "sections" with "start", "end" and, if known, "title", "label", "level", "lang" and "sents"; or
-    "sentences" and "labels" (1 where a topic ends), as other projects' preprocessing writes.
+    "sentences" and "labels" (1 where a topic ends, else 0), as other projects' preprocessing writes.
     """
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
@@ -86,7 +82,7 @@ def read_cnxml(text: str, path: Path) -> Iterator[TopicRecord]:
 
 
 def read_choi(text: str, path: Path) -> Iterator[TopicRecord]:
-    """A sentence per line, a row of "=" before each segment and at the end."""
+    """A sentence per line, a row of "=" before each segment (the first may lack it) and at the end."""
     parts = [part.strip().splitlines() for part in re.split(r"^=+\s*$", text, flags=re.MULTILINE)]
     yield build(
         path.stem, [Heading("", 1, [line.strip() for line in lines]) for lines in parts if lines], separator="\n"
@@ -94,7 +90,9 @@ def read_choi(text: str, path: Path) -> Iterator[TopicRecord]:
 
 
 def read_wiki727k(text: str, path: Path) -> Iterator[TopicRecord]:
-    """A sentence per line below lines "========,level,title."; the preface has level 1, top sections level 2."""
+    """A sentence per line below lines "========,level,title."; the preface has level 1, top sections level 2. Text before the first is
+    a section without a title.
+    """
     headings: list[Heading] = []
     for line in text.splitlines():
         found = re.match(r"={8},(\d+),(.*?)\.?$", line)
@@ -103,6 +101,7 @@ def read_wiki727k(text: str, path: Path) -> Iterator[TopicRecord]:
         elif line.startswith("========"):
             raise ValueError(f"expected a heading such as '========,2,Title.', got '{line[:80]}'")
         elif line.strip():
+            headings = headings or [Heading("", 1, [])]
             headings[-1].paragraphs.append(line.strip())
     yield build(path.stem, headings, separator="\n")
 

@@ -1,7 +1,7 @@
 """A document with gold topics, as every reader gives it, and what must hold of it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .formats import check_text
 from .plain_sentences import sentence_starts
@@ -71,35 +71,48 @@ def build(name: str, headings: Iterable[Heading], separator: str = BLANK) -> Top
 
 
 def _tiled(sections: list[Section], n: int) -> list[Section]:
-    """Raise sections that stand above the first of level 1, and lead text of the document, to level 1."""
-    top = [s for s in sections if s.level == 1]
-    first = top[0].start if top else n
-    lead = [Section(s.start, min(s.end, first), s.title, s.label, 1) for s in sections if s.start < first]
-    return lead + [s for s in sections if s.start >= first]
+    """Raise sections that stand above the first of level 1, and lead text of the document, to level 1; their parts follow."""
+    first = next((s.start for s in sections if s.level == 1), n)
+    lead = [replace(s, end=min(s.end, first), level=s.level - 1) for s in sections if s.start < first]
+    return (_tiled(lead, first) if lead else []) + [s for s in sections if s.start >= first]
 
 
 def check_sections(record: TopicRecord) -> None:
-    """RAISES (ValueError, TypeError): If sections are not what `Section` says, those of level 1 do not tile the text, or a part leaves
-    its topic.
+    """RAISES (ValueError, TypeError): If there is no text, sections are not what `Section` says, those of level 1 do not tile the text,
+    or a part leaves the section that it lies in or overlaps the part before it.
     """
     check_text(record.text)
-    place, end = 0, 0
+    if not record.text.strip():
+        raise ValueError("there is no text")
+    place = 0
+    opened: list[Section] = []  # what the next section may lie in, the outermost first
     for section in record.sections:
-        for name, kind in Section.__annotations__.items():
-            if not isinstance(getattr(section, name), kind):
-                raise TypeError(
-                    f"'{name}' of a section must be of type {kind.__name__}, got {getattr(section, name)!r}"
-                )
-        if section.level < 1 or section.start >= section.end:
-            raise ValueError(
-                f"section [{section.start}, {section.end}] of level {section.level}: expected a level from 1, and some text"
-            )
+        _check_values(section)
+        while opened and opened[-1].level >= section.level:
+            place = opened.pop().end
         if section.level == 1:
             if section.start != place:
                 problem = "overlap" if section.start < place else "leave a gap"
                 raise ValueError(f"the sections {problem} at character {min(place, section.start)}")
-            place = end = section.end
-        elif not section.start < section.end <= end:
-            raise ValueError(f"the part '{section.title}' at {section.start} leaves its topic")
-    if place != len(record.text):
-        raise ValueError(f"the sections end at {place}, the text at {len(record.text)}")
+        elif not opened or section.start < place or section.end > opened[-1].end:
+            raise ValueError(
+                f"the part '{section.title}' [{section.start}, {section.end}] leaves the section that it lies in, "
+                "or overlaps the part before it"
+            )
+        opened.append(section)
+        place = section.start
+    end = opened[0].end if opened else 0
+    if end != len(record.text):
+        raise ValueError(f"the sections end at {end}, the text at {len(record.text)}")
+
+
+def _check_values(section: Section) -> None:
+    """RAISES (ValueError, TypeError): If a value is of another type, the level below 1, or the section empty."""
+    for name, kind in Section.__annotations__.items():
+        value = getattr(section, name)
+        if type(value) is not kind:
+            raise TypeError(f"'{name}' of a section must be of type {kind.__name__}, got {value!r}")
+    if section.level < 1 or section.start >= section.end:
+        raise ValueError(
+            f"section [{section.start}, {section.end}] of level {section.level}: expected a level from 1, and some text"
+        )
