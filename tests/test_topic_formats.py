@@ -8,7 +8,6 @@ import spacy
 from spacy_segment.training.topic_formats import read_topics
 from spacy_segment.training.topic_readers import MixedTopics, TopicCorpus, find_labels
 
-MARKDOWN = "# Bread\n\nMix the flour. Bake it.\n\n# Rain\n\nIt fell all night.\n"
 RECORD = {
     "id": "a",
     "text": "Mix the flour.\nBake it.\nIt rained.",
@@ -24,48 +23,23 @@ def write(path, text):
     return path
 
 
-def test_headings_become_boundaries_and_leave_the_text(tmp_path):
-    (record,) = read_topics(write(tmp_path / "a.md", MARKDOWN))
-    assert "#" not in record.text
-    assert [s.title for s in record.sections if s.level == 1] == ["Bread", "Rain"]
-    assert record.text[record.sections[1].start :].strip() == "It fell all night."
-
-
 def parts(record):
     return [(record.text[s.start : s.end].strip(), s.title, s.label, s.level) for s in record.sections]
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("# Bread\nMix it.\n# Rain #\nIt fell.", [("Mix it.", "Bread", "bread", 1), ("It fell.", "Rain", "rain", 1)]),
-        (
-            "1. Bread\n\nMix it.\n\n2. Rain\n\nIt fell.",
-            [("Mix it.", "1. Bread", "bread", 1), ("It fell.", "2. Rain", "rain", 1)],
-        ),
-        (
-            "Bread\n=====\nMix it.\n\nRain\n====\nIt fell.",
-            [("Mix it.", "Bread", "bread", 1), ("It fell.", "Rain", "rain", 1)],
-        ),
-        (
-            "# Home\n\nHello.\n\n## [Bread](b.html)\n\nMix it.\n\n## **Rain**\n\nIt fell.",
-            [("Hello.", "Home", "", 1), ("Mix it.", "Bread", "bread", 1), ("It fell.", "Rain", "rain", 1)],
-        ),
-        ("---\ntitle: Home\ntags:\n- tea\n---\n# Bread\n\nMix it.", [("Mix it.", "Bread", "bread", 1)]),
-        ("---\nTea.\n---\n# Bread\n\nMix it.", [("---\nTea.\n---", "", "", 1), ("Mix it.", "Bread", "bread", 1)]),
-    ],
-)
-def test_headings_are_boundaries_titles_and_labels(tmp_path, text, expected):
-    (record,) = read_topics(write(tmp_path / "a.md", text))
-    assert parts(record) == expected
-
-
-@pytest.mark.parametrize(
-    "code", ["```\nls\n\n# comment\n```", "```ls``` says what is there", "\n```yaml\n---\na: 1\n```"]
-)
-def test_code_has_no_headings(tmp_path, code):
-    (record,) = read_topics(write(tmp_path / "a.md", f"# Bread\n\nMix it:\n{code}\n\n# Rain\n\nIt fell."))
-    assert [text for text, *_ in parts(record)] == [f"Mix it:\n{code}", "It fell."]
+KEYS = ("start", "end", "level")
+PART = "leaves the section that it lies in, or overlaps the part before it"
+WRONG_PARTS = [
+    ([(0, 50, 1), (50, 100, 1), (10, 60, 2)], PART),
+    ([(0, 50, 1), (50, 100, 1), (40, 60, 2)], PART),
+    ([(0, 50, 1), (40, 60, 2), (50, 100, 1)], PART),
+    ([(0, 100, 1), (0, 60, 2), (30, 90, 2)], PART),
+    ([(0, 100, 1), (50, 100, 2), (0, 50, 2)], PART),
+    ([(0, 100, 1), (0, 50, 2), (40, 60, 3)], PART),
+    ([(0, 50, 2), (0, 100, 1)], PART),
+    ([(0, 100, 1), (10, 20, 2), (15, 100, 1)], "the sections overlap at character 15"),
+    ([(0, 40, 1), (10, 20, 2), (50, 100, 1)], "the sections leave a gap at character 40"),
+]
 
 
 @pytest.mark.parametrize(
@@ -81,13 +55,31 @@ def test_code_has_no_headings(tmp_path, code):
         ),
         ("a.jsonl", {"text": "ab", "sections": [{"start": 0, "end": 2, "level": 0}]}, "expected a level from 1"),
         ("a.jsonl", {"text": "ab", "sections": [{"start": 0, "end": 2}, {"start": 2, "end": 2}]}, "some text"),
-        (
-            "a.json",
-            {"utterances": ["Hi.", "Bye."], "segments": [1, 2]},
-            "segments of 3 utterances in all, but there are 2",
-        ),
-        ("a.json", [3], "expected a JSON object, got int"),
         ("a", "========,1,preface.\nTea.\n========,x,Rain.\nIt fell.", "expected a heading such as"),
+        (
+            "a.jsonl",
+            {"text": "ab", "sections": [{"start": False, "end": 2}]},
+            "'start' of a section must be of type int",
+        ),
+        *[
+            ("a.jsonl", {"text": "a" * 100, "sections": [dict(zip(KEYS, s, strict=True)) for s in sections]}, reason)
+            for sections, reason in WRONG_PARTS
+        ],
+        ("a.jsonl", {"sentences": ["Tea.", "Hot."], "labels": [0, 2]}, "a label must be one of"),
+        (
+            "a.jsonl",
+            {"sentences": ["Tea.", "Hot."], "labels": "01"},
+            "expected a list of sentences and a list of labels",
+        ),
+        ("a.jsonl", {"sentences": "ab", "labels": [0, 1]}, "expected a list of sentences and a list of labels"),
+        # A record without text is wrong, whatever the reason.
+        ("a.jsonl", {"text": "", "sections": []}, "there is no text"),
+        ("a.jsonl", {"sentences": [], "labels": []}, "there is no text"),
+        ("a.md", "", "there is no text"),
+        ("a.md", "# Bread\n\n## Rain\n", "there is no text"),
+        ("a.ref", "", "there is no text"),
+        ("a.ref", "==========\n==========\n", "there is no text"),
+        ("a", "========,1,preface.\n", "there is no text"),
     ],
 )
 def test_bad_records_are_named(tmp_path, name, content, reason):
@@ -96,46 +88,33 @@ def test_bad_records_are_named(tmp_path, name, content, reason):
         list(read_topics(write(tmp_path / name, text)))
 
 
-def test_formats_of_json(tmp_path):
-    terms = {
-        "level1_headings": [
-            {"section": "fees", "text": ["You pay."], "level2_headings": [{"section": "tax", "text": "So."}]}
-        ]
-    }
-    (record,) = read_topics(write(tmp_path / "terms.json", json.dumps(terms)))
-    assert parts(record) == [("You pay.\n\nSo.", "fees", "fees", 1), ("So.", "tax", "tax", 2)]
-    turns = [{"speaker": "A", "content": word} for word in ("Tea?", "Yes.", "Rain.")]
-    topics = [{"topic": "tea", "relevant_text_span": [["0", "1"]]}]
-    (record,) = read_topics(
-        write(tmp_path / "meeting.json", json.dumps({"meeting_transcripts": turns, "topic_list": topics}))
-    )
-    assert parts(record) == [("A: Tea?\nA: Yes.", "tea", "", 1), ("A: Rain.", "", "", 1)]
-    marks = [
-        {"begin": 0, "length": 8, "sectionHeading": "Bread", "sectionLabel": "disease.food"},
-        {"begin": 8, "length": 8},
-    ]
-    (record,) = read_topics(
-        write(tmp_path / "wiki.json", json.dumps([{"text": "Mix it. It fell.", "annotations": marks}]))
-    )
-    assert parts(record) == [("Mix it.", "Bread", "food", 1), ("It fell.", "", "", 1)]
-    (record,) = read_topics(
-        write(tmp_path / "talk.json", json.dumps({"utterances": ["Hi.", "Tea?", "Rain."], "segments": [2, 1]}))
-    )
-    assert [text for text, *_ in parts(record)] == ["Hi.\nTea?", "Rain."]
-    (record,) = read_topics(
-        write(tmp_path / "727", "========,1,preface.\nTea.\n========,2,Bread.\nMix it.\n========,3,Oven.\nHot.")
-    )
-    assert parts(record) == [("Tea.", "preface", "", 1), ("Mix it.\nHot.", "Bread", "", 1), ("Hot.", "Oven", "", 2)]
+@pytest.mark.parametrize("first", ["==========\n", ""])
+def test_choi(tmp_path, first):
+    (record,) = read_topics(write(tmp_path / "a.ref", f"{first}Mix it.\nBake it.\n==========\nIt rained.\n=========="))
+    assert [text for text, *_ in parts(record)] == ["Mix it.\nBake it.", "It rained."]
 
 
-def test_choi(tmp_path):
-    (record,) = read_topics(
-        write(tmp_path / "a.ref", "==========\nMix it.\nBake it.\n==========\nIt rained.\n==========")
-    )
-    assert [record.text[s.start : s.end].split() for s in record.sections] == [
-        ["Mix", "it.", "Bake", "it."],
-        ["It", "rained."],
-    ]
+@pytest.mark.parametrize(
+    ("above", "expected"),
+    [
+        ("", []),
+        ("Lead.\n", [("Lead.", "", "", 1)]),
+        # Parts above the first topic are topics, their parts are parts.
+        ("========,3,Soup.\n========,4,Pot.\nStir.\n", [("Stir.", "Soup", "", 1), ("Stir.", "Pot", "", 2)]),
+    ],
+)
+def test_wiki727k(tmp_path, above, expected):
+    text = "========,1,preface.\nTea.\n========,2,Bread.\nMix it.\n========,3,Oven.\nHot."
+    (record,) = read_topics(write(tmp_path / "727", above + text))
+    topics = [("Tea.", "preface", "", 1), ("Mix it.\nHot.", "Bread", "", 1), ("Hot.", "Oven", "", 2)]
+    assert parts(record) == expected + topics
+
+
+def test_parts_may_lie_in_parts(tmp_path):
+    sections = [(0, 60, 1), (10, 60, 2), (10, 30, 3), (40, 60, 3), (60, 100, 1), (60, 70, 4), (70, 100, 2)]
+    data = {"text": "a" * 100, "sections": [dict(zip(KEYS, section, strict=True)) for section in sections]}
+    (record,) = read_topics(write(tmp_path / "a.jsonl", json.dumps(data)))
+    assert [(s.start, s.end, s.level) for s in record.sections] == sections
 
 
 def test_jsonl_and_its_labels(tmp_path):
@@ -143,6 +122,13 @@ def test_jsonl_and_its_labels(tmp_path):
     (record,) = read_topics(path)
     assert [(s.start, s.end, s.label) for s in record.sections] == [(0, 24, "food"), (24, 34, "weather")]
     assert find_labels(str(path)) == ["food", "weather"]
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 0], ["0", "1", "1"], ["O", "B-EOP", "O"], [-100, 1, -100]])
+def test_labels_of_sentences(tmp_path, labels):
+    data = {"sentences": ["Mix it.", "Bake it.", "It rained."], "labels": labels}
+    (record,) = read_topics(write(tmp_path / "a.jsonl", json.dumps(data)))
+    assert [text for text, *_ in parts(record)] == ["Mix it.\nBake it.", "It rained."]
 
 
 @pytest.mark.parametrize(

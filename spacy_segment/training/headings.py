@@ -6,23 +6,31 @@ from collections.abc import Iterator
 # "# Title", with or without marks behind it; may stand right after other text, but not in a fenced block.
 MARKED = re.compile(r" {0,3}(#{1,6})(?:[ \t](.*))?")
 CLOSING = re.compile(r"(?:^|[ \t])#+$")
-FENCE = re.compile(r" {0,3}`{3,}[^`]*")
+# What begins a fenced block, and ends it when nothing stands behind it.
+FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})(.*)")
+UNDERLINE = re.compile(r"=+\s*|-{2,}\s*")
+# A line that a number opens: a heading of plain text, or an item of a list.
+NUMBERED = re.compile(r"(\d+(?:\.\d+)*\.?|[IVXLC]+\.)[^\S\n]+\S.*")
 # What stands before a page of Markdown: names and values, which are no text.
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?:[\w-]+:.*\n(?:[ \t].*\n|- .*\n|\n)*)+---[ \t]*(?:\n|\Z)")
 # Links and emphasis in a title; numbers and marks around what a label is made of.
 MARKUP = re.compile(r"!?\[(.*?)\]\(.*?\)|[*`]+")
 NUMBERING = re.compile(r"^[\W\d_]+|[\W_]+$")
+# Level (0 for none) and title of a heading, and what else its paragraph holds.
+Found = tuple[int, str, str]
 
 
 def read_sections(text: str) -> Iterator[tuple[str, int, list[str], str]]:
     """Title, level, paragraphs and label of the lead (level 1, no title) and of every section.
 
-    Headings are "# Title", lines underlined with "===" or "---", and numbered or upper-case lines that stand alone. The label is the
-    title in lower case without its number.
+    Headings are "# Title" and lines underlined with "===" or "---"; in a text that has none of these, numbered or upper-case lines
+    that stand alone. The label is the title in lower case without its number.
     """
+    found = [_marked(block) for block in _blocks(FRONT_MATTER.sub("", text))]
+    if not any(level for level, _, _ in found):
+        found = _plain([paragraph for _, _, paragraph in found])
     sections: list[tuple[str, int, list[str]]] = [("", 0, [])]
-    for block in _blocks(FRONT_MATTER.sub("", text.replace("\r\n", "\n"))):
-        level, title, rest = _heading(block)
+    for level, title, rest in found:
         if level:
             sections.append((MARKUP.sub(r"\1", title).strip(), level, []))
         if rest:
@@ -39,32 +47,51 @@ def read_sections(text: str) -> Iterator[tuple[str, int, list[str], str]]:
 def _blocks(text: str) -> Iterator[str]:
     """Paragraphs; a heading with marks and a fenced block, blank lines and all, are one each."""
     block: list[str] = []
-    is_fenced = False
+    fence = ""
     for line in [*text.split("\n"), ""]:
-        is_marked = not is_fenced and MARKED.fullmatch(line) is not None
-        if block and (is_marked or not (line.strip() or is_fenced)):
-            yield "\n".join(block).strip()
+        is_marked = not fence and MARKED.fullmatch(line) is not None
+        if block and (is_marked or not (line.strip() or fence)):
+            yield "\n".join(block)
             block = []
         if is_marked:
             yield line
-        elif line.strip() or is_fenced:
+        elif line.strip() or fence:
             block.append(line)
-        is_fenced ^= FENCE.fullmatch(line) is not None
+        marks = FENCE.fullmatch(line)
+        if marks and not fence:
+            fence = marks[1]
+        elif marks and marks[1].startswith(fence) and not marks[2].strip():
+            fence = ""
     if block:  # a fence that was never closed
-        yield "\n".join(block).strip()
+        yield "\n".join(block)
 
 
-def _heading(block: str) -> tuple[int, str, str]:
-    """Level (0 for none), title, and what follows in the same paragraph."""
+def _marked(block: str) -> Found:
+    """A heading that marks before or below it tell."""
     marked = MARKED.fullmatch(block)
     if marked:
         return len(marked[1]), CLOSING.sub("", (marked[2] or "").strip()), ""
     first, _, rest = block.partition("\n")
     underline, _, below = rest.partition("\n")
-    if re.fullmatch(r"=+\s*|-{2,}\s*", underline) and not FENCE.fullmatch(first):
+    if UNDERLINE.fullmatch(underline) and not FENCE.fullmatch(first):
         return (1 if underline[0] == "=" else 2), first, below.strip()
-    alone = not rest and len(first) <= 80 and first[-1] not in ".:;,!?"
-    if alone and (re.match(r"(\d+(\.\d+)*\.?|[IVXLC]+\.)\s+\S", first) or (first.isupper() and len(first) > 3)):
-        number = re.match(r"\d+(\.\d+)*", first)
-        return 2 + (number[0].count(".") if number else 0), first, ""
-    return 0, "", block
+    return 0, "", block.strip()
+
+
+def _plain(blocks: list[str]) -> list[Found]:
+    """Headings without marks: short lines alone, in upper case or with a number. Several of one kind of number in a row are a list."""
+    shapes = [_shape(block) for block in blocks]
+    found = []
+    for block, before, shape, after in zip(blocks, ["", *shapes], shapes, [*shapes[1:], ""], strict=False):
+        is_title = shape not in (before, after) if shape else block.isupper() and len(block) > 3
+        if is_title and "\n" not in block and len(block) <= 80 and block[-1] not in ".:;,!?":
+            found.append((2 + shape.count(".1"), block, ""))
+        else:
+            found.append((0, "", block))
+    return found
+
+
+def _shape(block: str) -> str:
+    """The number that opens a line alone, as "1.1" for "2.10" and "I." for "IV."; empty if there is none."""
+    numbered = NUMBERED.fullmatch(block)
+    return re.sub(r"\w+", lambda part: "1" if part[0].isdigit() else "I", numbered[1]) if numbered else ""
