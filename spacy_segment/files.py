@@ -111,12 +111,14 @@ def write_atomically(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def check_folder(path: Path) -> None:
-    """Before long work: whether a folder for a pipeline could be made, or written to. An empty path is the folder we are in, which
-    nobody wants to be filled.
+def check_folder(path: Path | None) -> None:
+    """Before long work: whether a folder for a pipeline could be made, or written to, if one is asked for. The folder we are in is
+    what an empty path means too, so it is not filled.
 
     RAISES (OSError): SEG303.
     """
+    if path is None:
+        return
     try:
         if path == Path():
             raise OSError("it is the folder we are in, give one of its own")
@@ -126,7 +128,7 @@ def check_folder(path: Path) -> None:
 
 
 def check_output(path: Path | None) -> None:
-    """Before long work: whether a file that a user asked for could be written, if one is. RAISES (OSError): SEG139."""
+    """Before long work: whether a file could be written, if one is asked for. RAISES (OSError): SEG139."""
     if path is None:
         return
     try:
