@@ -1,8 +1,10 @@
 """Fixtures: a tiny random model, and texts of our own."""
 
+import errno
 import os
 import resource
 import sys
+from pathlib import Path
 
 # One thread for each of several workers, and for the processes that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -126,6 +128,25 @@ def nothing_happens(tmp_path, monkeypatch):
     assert not list(home.iterdir())
     assert not (tmp_path / "code_was_run").exists()
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB - before < 500 * 2**20
+
+
+@pytest.fixture
+def locked(tmp_path, monkeypatch):
+    """A path in a folder that may not be looked into, not even by the superuser."""
+    folder = tmp_path / "locked"
+    folder.mkdir()
+
+    def refusing(known):
+        def look(path, **settings):
+            if path.parent == folder:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return known(path, **settings)
+
+        return look
+
+    for name in ("exists", "is_dir", "is_file"):
+        monkeypatch.setattr(Path, name, refusing(getattr(Path, name)))
+    return folder / "a.txt"
 
 
 @pytest.fixture(scope="session")

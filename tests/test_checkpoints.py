@@ -4,6 +4,7 @@ import copy
 import importlib.util
 import itertools
 import json
+import logging
 import pickle
 import shutil
 
@@ -12,7 +13,7 @@ import pytest
 import spacy
 import torch
 from spacy.cli._util import app
-from transformers import XLMRobertaForTokenClassification, XLMRobertaTokenizerFast
+from transformers import PretrainedConfig, XLMRobertaForTokenClassification, XLMRobertaTokenizerFast
 from typer.testing import CliRunner
 
 import spacy_segment.cli.importer  # noqa: F401  (registers the command)
@@ -264,7 +265,16 @@ def test_import_of_what_is_no_checkpoint(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["config.json"]
 
 
-@pytest.mark.parametrize("fields", [{"lookahead": "many"}, {"lookahead": -48}, {"lookahead_split_layers": 1.5}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"lookahead": "many"},
+        {"lookahead": -48},
+        {"lookahead": True},
+        {"lookahead_split_layers": 1.5},
+        {"lookahead_split_layers": 0},
+    ],
+)
 def test_issue_import_of_a_look_ahead_that_cannot_be(checkpoint, tmp_path, fields):
     path = checkpoint(**fields)
     result = run("segment-import", str(path), str(tmp_path / "out"))
@@ -281,6 +291,47 @@ def test_issue_import_without_a_tokenizer_spoke_of_protobuf(checkpoint, tmp_path
     assert "SEG310" in result.output
     assert "no tokenizer.json" in result.output
     assert "protobuf" not in result.output
+
+
+def test_issue_import_of_a_broken_tokenizer_spoke_of_protobuf(checkpoint, tmp_path):
+    path = checkpoint()
+    (path / "tokenizer.json").write_text("{")
+    result = run("segment-import", str(path), str(tmp_path / "out"))
+    assert result.exit_code == 1
+    assert "[SEG310]" in result.output
+    assert "tokenizer.json in 'checkpoint' is broken (EOF" in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [
+        (["no/where"], (PretrainedConfig, "get_config_dict")),
+        (["{checkpoint}", "--tokenizer", "no/where"], (XLMRobertaTokenizerFast, "from_pretrained")),
+    ],
+)
+def test_issue_import_of_a_mistyped_directory_told_of_every_try(
+    checkpoint, tmp_path, monkeypatch, caplog, arguments, asked
+):
+    """It asked the hub, whose answer is made here, and said nothing of directories."""
+
+    def fail(*_, **__):
+        logging.getLogger("huggingface_hub.utils").warning("Retrying in 1s")
+        raise OSError("We couldn't connect")
+
+    path = str(checkpoint())
+    monkeypatch.setattr(*asked, fail)
+    result = run("segment-import", *(a.format(checkpoint=path) for a in arguments), str(tmp_path / "out"))
+    assert result.exit_code == 1
+    words = " ".join(result.output.split())
+    assert "There is no directory no/where here" in words
+    assert "[SEG310]" in words
+    assert "there is no directory 'no/where', and nothing of that name on the hub (We couldn't connect)" in words
+    assert not caplog.messages
+
+
+def test_issue_import_with_an_unknown_language_had_no_code(checkpoint, tmp_path):
+    result = run("segment-import", str(checkpoint()), str(tmp_path / "out"), "--lang", "qq")
+    assert (result.exit_code, "[SEG133]" in result.output) == (1, True)
 
 
 def test_import_of_weights_that_are_not_all_there(checkpoint, tmp_path):

@@ -62,6 +62,42 @@ def test_patterns_that_find_nothing(model, pattern):
     assert "SEG131" in result.stderr
 
 
+def test_issue_files_whose_names_look_like_patterns(model, tmp_path):
+    for name in ("[2021].txt", "2.txt", "what?.txt"):
+        (tmp_path / name).write_text("It rained.")
+    for pattern, name in (("[2021].txt", "[2021].txt"), ("what?.txt", "what?.txt"), ("[2021]*.txt", "2.txt")):
+        result = invoke(model, tmp_path / pattern, "-f", "jsonl")
+        assert json.loads(result.stdout)["id"] == str(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["{locked}", "x" * 5000 + ".txt"])
+def test_issue_input_that_cannot_be_looked_at_was_output_that_cannot_be_written(model, locked, name):
+    result = invoke(model, name.format(locked=locked))
+    assert result.exit_code == 1
+    assert "✘ [SEG132]" in result.stderr
+
+
+@pytest.mark.parametrize("output_format", ["text", "html", "spacy"])
+def test_issue_a_failed_command_left_empty_folders(model, tmp_path, output_format):
+    (tmp_path / "latin.txt").write_bytes(b"gr\xfcn")
+    (tmp_path / "new").mkdir()
+    arguments = ["-f", output_format, "-o"]
+    assert "SEG132" in invoke(model, tmp_path / "latin.txt", *arguments, tmp_path / "new" / "a" / "b" / "out").stderr
+    assert list((tmp_path / "new").iterdir()) == []
+    assert "SEG139" in invoke(model, tmp_path / "latin.txt", *arguments, tmp_path / "a" / ("x" * 300) / "out").stderr
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_failed_command_leaves_folders_that_hold_something(tmp_path):
+    def fail():
+        (tmp_path / "a" / "other").write_text("of another command")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), atomic_file(tmp_path / "a" / "b" / "out"):
+        fail()
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["other"]
+
+
 def test_a_folder_without_files_and_a_record_without_a_text(model, tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / ".hidden").write_text("It rained.")

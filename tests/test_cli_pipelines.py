@@ -1,6 +1,7 @@
 """Commands on a pipeline whose component has a name of its own: they find it, change it and save it where it is to go."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,21 @@ from spacy.cli._util import app
 from typer.testing import CliRunner
 
 from spacy_segment.adapters import Adapter
-from spacy_segment.cli import calibrate, rescore, segment, threshold, topics  # noqa: F401 (registers their commands)
+from spacy_segment.cli import (  # noqa: F401 (registers their commands)
+    ablation,
+    adapt,
+    adapt_benchmark,
+    calibrate,
+    card,
+    evaluate,
+    importer,
+    rescore,
+    segment,
+    threshold,
+    topics,
+)
 from spacy_segment.cli.pipelines import change_settings, load_pipeline, write_pipeline
+from spacy_segment.files import check_folder, check_output
 
 RUNNER = CliRunner()
 
@@ -101,6 +115,51 @@ def test_commands_find_it_and_make_the_folders_of_their_output(mine, gold, tmp_p
 
 
 @pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("segment-benchmark sentences {broken} -o {out}", "SEG139"),
+        ("segment-benchmark topics {broken} -o {out}", "SEG139"),
+        ("segment-benchmark ablation {broken} {broken} {broken} -o {out}", "SEG139"),
+        ("segment-benchmark adapt {broken} -o {out}", "SEG139"),
+        ("segment-evaluate sentences {broken} -o {out}", "SEG139"),
+        ("segment-evaluate topics {broken} -o {out}", "SEG139"),
+        ("segment-benchmark threshold {broken} -o {out}", "SEG303"),
+        ("segment-adapt {broken} -o {out}", "SEG303"),
+        ("segment-calibrate {broken} {broken} -o {out}", "SEG303"),
+        ("segment-rescore {broken} -o {out}", "SEG303"),
+        ("segment-card {broken} {out} --name a", "SEG303"),
+        ("segment-import {broken} {out}", "SEG303"),
+    ],
+)
+def test_issue_the_place_of_the_output_was_looked_at_after_the_work(tmp_path, monkeypatch, command, code):
+    (tmp_path / "broken.train.txt").write_bytes(b"\xff")  # the work would stop at this
+    monkeypatch.chdir(tmp_path)
+    for out in ("broken.train.txt/out", ""):
+        arguments = [argument.format(broken="broken.train.txt", out=out) for argument in command.split()]
+        result = RUNNER.invoke(app, arguments)
+        assert result.exit_code == 1
+        assert f"✘ [{code}]" in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["broken.train.txt"]
+
+
+def test_places_that_cannot_be_looked_at(locked):
+    with pytest.raises(OSError, match="SEG303"):
+        check_folder(locked)
+    with pytest.raises(OSError, match="SEG139"):
+        check_output(locked)
+
+
+def test_places_that_can_be_written_to(tmp_path):
+    (tmp_path / "old.json").write_text("old")
+    for name in ("old.json", "new.json", "new/folder/new.json"):
+        check_output(tmp_path / name)
+    check_output(Path(os.devnull))
+    check_folder(tmp_path)
+    check_folder(tmp_path / "new" / "folder")
+    assert [path.name for path in tmp_path.iterdir()] == ["old.json"]
+
+
+@pytest.mark.parametrize(
     ("arguments", "code"),
     [
         (["sentences", "{gold}", "--conditions", "clean,dirty"], "SEG200"),
@@ -143,6 +202,6 @@ def test_a_pipeline_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch)
         patched.setattr(nlp, "to_disk", fill_half)
         with pytest.raises(OSError, match=r"SEG303.*no space left"):
             write_pipeline(nlp, tmp_path / "new" / "model")
-    assert list((tmp_path / "new").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
     write_pipeline(nlp, tmp_path / "new" / "model")
     assert spacy.load(tmp_path / "new" / "model").pipe_names == []

@@ -284,6 +284,7 @@ def test_card_says_what_is_wrong_with_figures_and_names(work):
         assert f"[SEG143] '{work / name}' holds no figures for a card: {reason}" in output
     for name in ("sents mixed", "", "a/b", "sents-mixed", "_"):
         assert "SEG200" in fail(*command, name)
+    assert "SEG133" in fail(*command, "sents_tiny_sm", "--lang", "qq")
     below_a_file = work / "list.json" / "c"
     assert "SEG303" in fail("segment-card", work / "model", below_a_file, "--name", "sents_tiny_sm")
     assert not (work / "cards" / "c").exists()

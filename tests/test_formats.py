@@ -139,10 +139,40 @@ def test_find_files(tmp_path):
     assert [path.name for path in find_files([str(tmp_path / "*.txt"), str(tmp_path / "b.txt")])] == ["b.txt"]
 
 
+def test_issue_files_whose_names_look_like_patterns(tmp_path):
+    for name in ("contract [2021].txt", "contract 2.txt", "what?.txt", "a*.txt"):
+        write(tmp_path / name, "x")
+    for name in ("contract [2021].txt", "what?.txt", "a*.txt"):
+        assert [path.name for path in find_files(str(tmp_path / name))] == [name]
+    assert [path.name for path in find_files(tmp_path / "contract [2021]*.txt")] == ["contract 2.txt"]
+
+
 @pytest.mark.parametrize("name", ["nothing.txt", "*.jsonl"])
 def test_find_files_says_when_nothing_is_there(tmp_path, name):
     with pytest.raises(ValueError, match="SEG110"):
         find_files(str(tmp_path / name))
+
+
+@pytest.mark.parametrize("paths", ["", [], ["a.txt", ""]])
+def test_issue_an_empty_path_was_the_whole_folder(tmp_path, monkeypatch, paths):
+    write(tmp_path / "a.txt", "x")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="SEG110"):
+        find_files(paths)
+
+
+@pytest.mark.parametrize("name", ["{locked}", "x" * 5000 + ".txt"])
+def test_issue_what_cannot_be_looked_at_had_no_code(locked, name):
+    with pytest.raises(ValueError, match="SEG111"):
+        find_files(name.format(locked=locked))
+
+
+def test_hidden_files_do_not_count(tmp_path):
+    (tmp_path / ".cache").mkdir()
+    for name in (".cache/a.txt", ".b.txt", "c.txt"):
+        write(tmp_path / name, "x")
+    assert [path.name for path in find_files(tmp_path)] == ["c.txt"]
+    assert [path.name for path in find_files(tmp_path / ".cache")] == ["a.txt"]
 
 
 def test_read_records_says_when_the_format_is_unknown(tmp_path):

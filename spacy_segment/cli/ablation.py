@@ -19,7 +19,7 @@ from spacy.training import Example
 from spacy.util import fix_random_seed
 
 from ..errors import Errors
-from ..files import write_output
+from ..files import check_output, write_output
 from ..scorers import CORPUS, topic_score
 from ..topics import TOPICS, find_units, topics_of
 from ..training.optimizer import AdamW
@@ -71,6 +71,7 @@ def ablation_cli(
     """Pk and boundary F1 of topic models that differ in one part, on static vectors of the same texts."""
     console = Console()
     with reported():
+        check_output(output)
         rows = ablate(train, dev, test, steps, limit, only) | baselines(test, limit)
         if output is not None:
             write_output(output, srsly.json_dumps(rows, indent=2).encode())

@@ -12,7 +12,7 @@ from spacy.language import Language
 
 from ..align import sent_start_offsets
 from ..errors import Errors
-from ..files import write_output
+from ..files import check_output, write_output
 from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..training.adapt import AdaptSettings, adapt
 from ..training.formats import Record, find_files, read_records, take
@@ -54,6 +54,7 @@ def adapt_benchmark_cli(
     """Boundary F1 before and after adapting, and seconds. A corpus with fewer sentences than asked for gives all it has."""
     console = wide_console()
     with reported():
+        check_output(output)
         judged_under = check_conditions(conditions)
         settings = AdaptSettings(conditions=tuple(adapt_to.split(",")), max_steps=max_steps)
         rows: list[Row] = []

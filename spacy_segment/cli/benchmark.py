@@ -18,7 +18,7 @@ from rich.table import Table
 from spacy.cli._util import app
 
 from ..errors import Errors
-from ..files import write_output
+from ..files import check_output, write_output
 from ..metrics import PRF, count
 from ..training.corruption import CONDITIONS
 from ..training.formats import Record, find_files, read_records, take
@@ -85,6 +85,7 @@ def sentences_cli(
     no punctuation). Means are unweighted over corpora.
     """
     with reported():
+        check_output(output)
         chosen = split_names("systems", systems)
         results = run_sentences(
             find_files(data), chosen, check_conditions(conditions), limit=limit, peer_limit=peer_limit

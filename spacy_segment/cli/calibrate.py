@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from spacy.cli._util import app
 
+from ..files import check_folder
 from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..training.augmenters import conditions
 from ..training.calibration import Scores, calibrate
@@ -24,6 +25,7 @@ def calibrate_cli(
 ) -> None:
     """Give the logits the scale and the shift with the best boundary F1 (mean over conditions and corpora) on dev data."""
     with reported():
+        check_folder(output)
         nlp = load_pipeline(pipeline, "xx", {})
         examples = SentenceCorpus(dev, conditions(), limit_chars=limit)(nlp)
         report(calibrate(nlp, examples, find_pipe(nlp, SentenceSegmenter).name))

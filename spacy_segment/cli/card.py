@@ -16,7 +16,7 @@ from wasabi import msg
 from .. import __version__
 from ..card import card, describe, find_sources, read_sources, results
 from ..errors import Errors
-from ..files import write_output
+from ..files import check_folder, write_output
 from ..pipeline.sources import forget_paths
 from ..training.formats import find_files
 from ..training.readers import corpus_name
@@ -47,6 +47,7 @@ def card_cli(
     with reported():
         if not NAME.fullmatch(name):
             raise ValueError(Errors.SEG200.format(name="name", expected="letters, digits and underscores", value=name))
+        check_folder(output)
         nlp = load(pipeline, lang)
         corpora = [corpus_name(path) for path in find_files(sentences)] if sentences else []
         corpora += [corpus_of(path) for path in find_files(topics, SUFFIXES)] if topics else []
@@ -77,11 +78,11 @@ def load(pipeline: str, lang: str | None) -> Language:
     """Load a pipeline, in a blank one of another language on demand. RAISES (ValueError): SEG133."""
     try:
         nlp = spacy.load(pipeline)
+        other = spacy.blank(lang or nlp.lang)
     except (OSError, ImportError) as error:
         raise ValueError(Errors.SEG133.format(name=pipeline, reason=error)) from error
-    if lang is None or lang == nlp.lang:
+    if other.lang == nlp.lang:
         return nlp
-    other = spacy.blank(lang)
     for name in nlp.pipe_names:
         other.add_pipe(name, source=nlp)
     return other

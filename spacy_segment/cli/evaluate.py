@@ -20,7 +20,7 @@ from wasabi import msg
 from ..align import move_to_tokens, sent_start_offsets, text_length
 from ..curves import N_BINS, Histogram, Lengths
 from ..errors import Errors
-from ..files import write_output
+from ..files import check_output, write_output
 from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..pipeline.topic_segmenter import TopicSegmenter
 from ..scorers import CORPUS
@@ -96,13 +96,15 @@ def topics_cli(
 
 def _run(evaluate: Any, data: list[str], output: Path, model: str | None, limit: int, figures: tuple) -> None:
     with reported():
+        check_output(output)
+        check_output(tables := output.with_suffix(".md"))
         nlp = load_pipeline(model, "xx", {}, topics=evaluate is evaluate_topics)
         found = {"model": name_of(nlp, model), **evaluate(nlp, data, limit)}
         if not found["rows"]:
             raise ValueError(Errors.SEG115.format(paths=", ".join(data)))
         write_output(output, srsly.json_dumps(found, indent=1).encode())
-        write_output(output.with_suffix(".md"), report(found, figures).encode())
-    msg.good(f"{len(found['rows'])} rows in {output} and {output.with_suffix('.md')}")
+        write_output(tables, report(found, figures).encode())
+    msg.good(f"{len(found['rows'])} rows in {output} and {tables}")
 
 
 def evaluate_sentences(nlp: Language, data: list[str], limit: int) -> dict[str, Any]:

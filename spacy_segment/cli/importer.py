@@ -9,7 +9,8 @@ from spacy.language import Language
 from wasabi import msg
 
 from ..errors import Errors
-from ..files import check_folder, whole_folder
+from ..files import check_folder
+from .pipelines import write_pipeline
 from .reporting import reported
 
 
@@ -24,9 +25,14 @@ def import_cli(
 ) -> None:
     """Turn a Segment-any-Text checkpoint into a spaCy pipeline."""
     with reported():
-        check_folder(output.parent)
+        check_folder(output)
+        if output.exists():
+            raise ValueError(Errors.SEG312.format(path=output))
+        for name in filter(None, (checkpoint, tokenizer)):
+            if not Path(name).is_dir():
+                msg.info(f"There is no directory {name} here: it is looked for on the hub.")
         nlp = make_pipeline(checkpoint, tokenizer=tokenizer, lang=lang, threshold=threshold, dtype=dtype)
-        save_pipeline(nlp, output)
+        write_pipeline(nlp, output)
     found = nlp.get_pipe_config("sentence_segmenter")["threshold"]
     msg.good(f"Wrote {output} (threshold {found}). Load it with spacy.load({str(output)!r}).")
 
@@ -42,10 +48,14 @@ def make_pipeline(
     """A pipeline that splits as the checkpoint's own package does: newlines are spaces to it.
 
     threshold (float or None): None takes the one that belongs to the checkpoint's labels and look-ahead.
-    RAISES (ValueError): SEG200, SEG310.
+    RAISES (ValueError): SEG133 for an unknown language; SEG200, SEG310.
     """
     from ..models.checkpoints import THRESHOLDS, kind_of
 
+    try:
+        nlp = spacy.blank(lang)
+    except ImportError as error:
+        raise ValueError(Errors.SEG133.format(name=lang, reason=error)) from error
     if threshold is None:
         threshold = THRESHOLDS[kind_of(checkpoint)]
     encoder = {
@@ -55,18 +65,6 @@ def make_pipeline(
         "dtype": dtype,
     }
     model = {"@architectures": "spacy_segment.SaT.v1", "n_marks": 0, "pretrained": None, "encoder": encoder}
-    nlp = spacy.blank(lang)
     nlp.add_pipe("sentence_segmenter", config={"model": model, "threshold": threshold, "newlines": "ignore"})
     nlp.initialize()
     return nlp
-
-
-def save_pipeline(nlp: Language, output: Path) -> None:
-    """Write a pipeline beside its place and move it there: the directory appears whole or not at all.
-
-    RAISES (ValueError): SEG312 if there is something at its place.
-    """
-    if output.exists():
-        raise ValueError(Errors.SEG312.format(path=output))
-    with whole_folder(output) as folder:
-        nlp.to_disk(folder)

@@ -1,17 +1,16 @@
 """Texts from files, folders, patterns and standard input, in blocks of bounded size."""
 
 import codecs
-import glob
 import gzip
 import json
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import Errors
+from ..files import files_at
 from ..training.formats import check_text
 
 STDIN = "-"
@@ -29,20 +28,14 @@ class Source:
 def expand(patterns: list[str]) -> list[str]:
     """Files, folders (all files below, hidden ones left out) and patterns -> files, in order, each once.
 
-    RAISES (ValueError): SEG131 if nothing is there.
+    RAISES (ValueError): SEG131 if nothing is there; SEG132 for what cannot be looked at.
     """
     names: dict[str, None] = {}
     for pattern in patterns or [STDIN]:
-        if pattern == STDIN or Path(pattern).is_file():
-            found = [pattern]
-        elif not pattern:  # not the folder we are in
-            found = []
-        elif Path(pattern).is_dir():
-            found = [
-                str(p) for p in sorted(Path(pattern).rglob("*")) if p.is_file() and not _is_hidden(p, Path(pattern))
-            ]
-        else:
-            found = sorted(p for p in glob.glob(pattern, recursive=True) if Path(p).is_file())
+        try:
+            found = [STDIN] if pattern == STDIN else files_at(pattern)
+        except OSError as error:
+            raise ValueError(Errors.SEG132.format(path=pattern, line=1, reason=error)) from error
         if not found:
             raise ValueError(Errors.SEG131.format(path=pattern))
         names.update(dict.fromkeys(found))
@@ -118,7 +111,3 @@ def _lines(name: str, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
             yield number, line
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(Errors.SEG132.format(path=name, line=number + 1, reason=error)) from error
-
-
-def _is_hidden(path: Path, folder: Path) -> bool:
-    return any(part.startswith(".") for part in path.relative_to(folder).parts)

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from spacy.cli._util import app
 
+from ..files import check_folder
 from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..training.augmenters import conditions
 from ..training.readers import SentenceCorpus
@@ -28,6 +29,7 @@ def rescore_cli(
     it was not fitted to.
     """
     with reported():
+        check_folder(output)
         nlp = load_pipeline(model, "xx", {})
         whole = SentenceCorpus(dev, conditions(), limit_chars=limit)
         parts = SentenceCorpus(dev, conditions(), max_chars=length, limit_chars=short)

@@ -43,12 +43,13 @@ def segment_cli(
 ) -> None:
     """Split texts into sentences, and topics on demand, whatever their length, language and punctuation."""
     with reported():
+        names = expand(files or [])
         settings = {"threshold": threshold, "newlines": newlines}
         nlp = load_pipeline(model, lang, {k: v for k, v in settings.items() if v is not None}, topics=topics)
         if output_format == "html":
             keep_probs(nlp)
         try:
-            segment(nlp, expand(files or []), output_format, output)
+            segment(nlp, names, output_format, output)
         except BrokenPipeError:
             raise
         except OSError as error:

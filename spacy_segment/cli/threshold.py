@@ -10,6 +10,7 @@ from rich.table import Table
 from spacy.language import Language
 
 from ..errors import Errors
+from ..files import check_folder
 from ..metrics import PRF
 from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..scorers import CONDITION, CORPUS
@@ -33,6 +34,7 @@ def threshold_cli(
     none: no threshold is given, every text has the one that promises the best F1.
     """
     with reported():
+        check_folder(output)
         nlp = load_pipeline(model, "xx", {})
         scores = try_thresholds(nlp, data, limit)
     table = Table(title="boundary F1 over folders (macro)")

@@ -17,7 +17,7 @@ from spacy.tokens import Doc
 
 from ..align import reference_doc
 from ..errors import Errors
-from ..files import write_output
+from ..files import check_output, write_output
 from ..metrics import PRF, boundary_prf, boundary_similarity, pk, window_diff
 from ..pipeline.topic_segmenter import TopicSegmenter
 from ..scorers import CORPUS, LANGUAGE
@@ -98,6 +98,7 @@ def topics_cli(
 ) -> None:
     """Pk, WindowDiff, B, boundary F1 and speed of topic segmenters; a corpus is a folder, means are over corpora."""
     with reported():
+        check_output(output)
         nlp = load_pipeline(model, "xx", {}, topics=True)
         pipe = find_pipe(nlp, TopicSegmenter)
         if threshold is not None:

@@ -69,7 +69,7 @@ def train_cli(
             seed=seed,
         )
         settings.check()
-        check_folder(output)
+        check_folder(output / "model-last")
         setup_gpu(gpu_id)
         fix_random_seed(settings.seed)
         teaching = find_pipe(load_pipeline(teacher, "xx", {}), SentenceSegmenter).model if teacher is not None else None

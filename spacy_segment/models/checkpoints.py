@@ -2,11 +2,14 @@
 
 import inspect
 import json
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from ..errors import Errors
@@ -15,9 +18,9 @@ from . import serialize
 from .torch.lookahead import ROBERTA_LIKE, LimitedLookahead
 
 # The format of published SaT checkpoints: XLM-R with a limit of look-ahead and a classifier, row 0 of which is "a newline
-# follows". transformers does not know it.
+# follows". transformers does not know it, nor the limits, of which the least are here.
 SAT = "xlm-token"
-LIMITS = ("lookahead", "lookahead_split_layers")
+LIMITS = {"lookahead": 0, "lookahead_split_layers": 1}
 # What a configuration may hold: plain values, none of them beyond all proportion.
 PLAIN = (bool, int, float, str, type(None), list, tuple, dict)
 LARGEST = 10_000_000
@@ -68,10 +71,11 @@ def read_checkpoint(name: str, *, tokenizer: str | None, n_layers: int | None) -
         model, found = read(name, output_loading_info=True, **options)
         if found["missing_keys"]:
             raise ValueError(f"its weights lack {', '.join(sorted(found['missing_keys']))}")
-        if is_sat:
-            fast = XLMRobertaTokenizerFast.from_pretrained(tokenizer or name, trust_remote_code=False)
-        else:
-            fast = AutoTokenizer.from_pretrained(tokenizer or name, trust_remote_code=False, use_fast=True)
+        with _asking(tokenizer or name):
+            if is_sat:
+                fast = XLMRobertaTokenizerFast.from_pretrained(tokenizer or name, trust_remote_code=False)
+            else:
+                fast = AutoTokenizer.from_pretrained(tokenizer or name, trust_remote_code=False, use_fast=True)
         pieces = fast.backend_tokenizer.to_str()
         encoder = model.roberta if is_sat else model
         weights = {f"encoder.{key}": value for key, value in encoder.state_dict().items()}
@@ -153,13 +157,15 @@ def _read_config(name: str) -> tuple[Any, dict[str, Any] | None]:
     """RETURNS (tuple): The configuration, and for a SaT checkpoint the fields that transformers does not know."""
     from transformers import AutoConfig, PretrainedConfig, XLMRobertaConfig
 
-    fields, _ = PretrainedConfig.get_config_dict(name)
+    with _asking(name):
+        fields, _ = PretrainedConfig.get_config_dict(name)
     if fields.get("model_type") != SAT:
         return build_config(AutoConfig.from_pretrained(name, trust_remote_code=False).to_dict()), None
     limits = {key: fields.pop(key, None) for key in LIMITS}
-    for key, value in limits.items():
-        if value is not None and (not isinstance(value, int) or value < 0):
-            raise ValueError(f"its {key} is {value!r}, no number of at least 0")
+    for key, least in LIMITS.items():
+        value = limits[key]
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+            raise ValueError(f"its {key} is {value!r}, no number of at least {least}")
     fields.pop("model_type")
     config = XLMRobertaConfig.from_dict(fields)
     build_config(config.to_dict())  # raises if its values are out of proportion
@@ -192,9 +198,39 @@ def build_config(values: dict[str, Any]) -> Any:
     return config
 
 
+@contextmanager
+def _asking(name: str) -> Iterator[None]:
+    """Let the hub be asked for what is no directory, without its log of every try.
+
+    RAISES (ValueError): If it gives nothing.
+    """
+    if Path(name).is_dir():
+        yield
+        return
+    log = logging.getLogger("huggingface_hub")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    except Exception as error:
+        # Where there are no files, transformers may name packages that it lacks.
+        reason = "" if isinstance(error, ImportError) else f" ({error})"
+        raise ValueError(f"there is no directory '{name}', and nothing of that name on the hub{reason}") from error
+    finally:
+        log.setLevel(level)
+
+
 def _check_tokenizer(path: Path) -> None:
-    """RAISES (ValueError): If a local directory holds no tokenizer of any kind: transformers names packages that it lacks."""
-    if path.is_dir() and not any(file for pattern in TOKENIZERS for file in path.glob(pattern)):
+    """RAISES (ValueError): If a local directory holds no tokenizer of any kind, or a broken one: transformers names packages that it
+    lacks.
+    """
+    file = path / "tokenizer.json"
+    if file.is_file():
+        try:
+            Tokenizer.from_file(str(file))
+        except Exception as error:  # it is of no other class
+            raise ValueError(f"the tokenizer.json in '{path.name}' is broken ({error})") from error
+    elif path.is_dir() and not any(file for pattern in TOKENIZERS for file in path.glob(pattern)):
         raise ValueError(f"there is no tokenizer.json in '{path.name}', give its place, as 'tokenizer' or --tokenizer")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import srsly
 
 from ..errors import Errors
-from ..files import write_output
+from ..files import check_output, write_output
 
 # The folders that are read.
 KINDS = ("sentences", "topics")
@@ -23,8 +23,9 @@ def verify(data: Path, project: Path, output: Path) -> tuple[int, int]:
     project (Path): A `project.yml`.
     output (Path): A tab-separated table to write: file, md5, and "checksum" or "none".
     RETURNS (tuple of int): Number of files, and of those with a checksum that was right.
-    RAISES (ValueError): SEG113 naming every asset that is missing or has another checksum; nothing is written then.
+    RAISES (ValueError): SEG113 naming every asset that is missing or has another checksum; nothing is written then. (OSError): SEG139.
     """
+    check_output(output)
     declared = _declared(data, project)
     found = {path.resolve(): path for kind in KINDS for path in sorted((data / kind).rglob("*")) if path.is_file()}
     sums = {path: hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() for path in found}

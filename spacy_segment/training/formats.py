@@ -1,6 +1,5 @@
 """Gold sentences in files: JSONL, CoNLL-U, one sentence per line, DocBin. Bad records are named, never dropped."""
 
-import glob
 import gzip
 import json
 import re
@@ -16,6 +15,7 @@ from spacy.vocab import Vocab
 
 from ..align import has_sents, sent_start_offsets
 from ..errors import Errors
+from ..files import files_at
 from ..text import code_points, is_kind
 
 # A record of sentences or of topics: it has a text.
@@ -52,20 +52,19 @@ def find_files(paths: str | Path | list[str] | list[Path], suffixes: Sequence[st
     """Files, folders (files of known formats below) and patterns -> files, sorted within each, each once.
 
     suffixes (sequence of str or None): Which files of a folder count, hidden ones aside; None for those of `READERS`.
-    RAISES (ValueError): SEG110 if nothing is there.
+    RAISES (ValueError): SEG110 if nothing is there, or no path is given; SEG111 for what cannot be looked at.
     """
     known = tuple(READERS) if suffixes is None else suffixes
     found: dict[Path, None] = {}
-    for path in [paths] if isinstance(paths, str | Path) else paths:
-        if Path(path).is_dir():
-            files = [
-                p for p in sorted(Path(path).rglob("*")) if p.is_file() and _suffix(p) in known and p.name[0] != "."
-            ]
-        else:
-            files = [Path(p) for p in sorted(glob.glob(str(path), recursive=True)) if Path(p).is_file()]
+    given = [paths] if isinstance(paths, str | Path) else paths
+    for path in given or [""]:
+        try:
+            files = files_at(str(path), lambda file: _suffix(file) in known)
+        except OSError as error:
+            raise bad_record(Path(path), 1, error) from error
         if not files:
             raise ValueError(Errors.SEG110.format(path=path, formats=", ".join(filter(None, known))))
-        found.update(dict.fromkeys(files))
+        found.update(dict.fromkeys(map(Path, files)))
     return list(found)
 
 
