@@ -365,6 +365,9 @@ def test_segment_adapt_merges(model, examples, tmp_path):
         (["{examples}", "--lang", "qq"], "SEG133"),
         (["{empty}"], "SEG432"),
         (["{examples}", "--conditions", "purple"], "SEG210"),
+        (["{examples}", "--conditions", ","], "SEG200"),
+        (["{examples}", "--rank", "0"], "SEG200"),
+        ([""], "SEG110"),
         (["{examples}", "--name", "a/b"], "SEG200"),
         (["/no/such/file.txt"], "SEG110"),
         (["{examples}", "--output", "{examples}"], "SEG303"),
@@ -381,13 +384,35 @@ def test_segment_adapt_errors(arguments, code, examples, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("conditions", ["clean, flat", "clean,"])
+def test_issue_conditions_with_spaces_were_no_conditions(model, examples, tmp_path, conditions):
+    options = ["--model", model, "--output", tmp_path / "out", "--max-steps", "1", "--conditions", conditions]
+    assert run("segment-adapt", examples, *options).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--sizes", "a"], "'sizes' must be numbers from 1 on"),
+        (["--sizes", "8,0"], "'sizes' must be numbers from 1 on"),
+        (["--sizes", ","], "'sizes' must be names"),
+        (["--conditions", "purple"], "'conditions' must be some of clean, flat, corrupted"),
+        (["--adapt-to", ","], "'adapt_to' must be names"),
+    ],
+)
+def test_issue_lists_of_the_benchmark_had_no_code(model, examples, options, said):
+    result = run("segment-benchmark", "adapt", examples, "--model", model, *options)
+    assert result.exit_code == 1
+    assert f"[SEG200] {said}" in " ".join(result.output.split())
+
+
 def test_benchmark_adapt(model, tmp_path):
     record = orders()
     ends = [*record.starts[1:], len(record.text) + 1]
     data = {"text": record.text, "sents": [[a, b - 1] for a, b in zip(record.starts, ends, strict=True)]}
     for part in ("train", "test"):
         (tmp_path / f"orders.{part}.jsonl").write_text(json.dumps(data))
-    options = ["--model", model, "--sizes", "8,16", "--seeds", "1", "--conditions", "flat", "--max-steps", "2"]
+    options = ["--model", model, "--sizes", "8, 16", "--seeds", "1", "--conditions", "flat", "--max-steps", "2"]
     options += ["--output", tmp_path / "r.json"]
     general = tmp_path / "general.txt"
     general.write_text("\n".join(TEXTS[0]))
@@ -498,13 +523,13 @@ def test_issue_a_config_adapts_by_the_rule_of_segment_adapt(trained, examples):
         np.testing.assert_allclose(saved.weights[f"{name}.b"], learned.weights[f"{name}.b"] / 2, rtol=1e-5)
 
 
-def test_issue_dev_files_without_sentences_had_no_code(trained, tmp_path):
+def test_issue_dev_files_without_sentences_are_named(trained, tmp_path):
     from spacy_segment.training.adapter_callbacks import new_adapter, save_adapter
 
     (tmp_path / "empty.txt").write_text("")
     nlp = new_adapter(rank=2, alpha=4.0)(trained)
     try:
-        with pytest.raises(ValueError, match="SEG432"):
+        with pytest.raises(ValueError, match=r"SEG115.*empty\.txt"):
             save_adapter(str(tmp_path / "empty.txt"))(nlp)
     finally:
         end_training(nlp.get_pipe(SEGMENTER).model)

@@ -61,6 +61,12 @@ def test_segment_jsonl_offsets(run, tmp_path):
     assert [r["id"] for r in records] == ["0", "1", "2", "3"]
 
 
+def test_issue_null_was_the_name_of_a_text(run, tmp_path):
+    (tmp_path / "a.jsonl").write_text(json.dumps({"id": None, "text": JOINED[0]}))
+    record = json.loads(run(tmp_path / "a.jsonl", "--format", "jsonl").stdout)
+    assert record["id"] == f"{tmp_path / 'a.jsonl'}:1"
+
+
 def test_issue_an_empty_text_had_no_record(run, tmp_path):
     lines = [json.dumps({"id": str(i), "text": text}) for i, text in enumerate(["", JOINED[0], " ", ""])]
     (tmp_path / "a.jsonl").write_text("\n".join(lines))

@@ -21,6 +21,7 @@ from spacy_segment.cli import (  # noqa: F401 (registers their commands)
     importer,
     rescore,
     segment,
+    speed,
     threshold,
     topics,
 )
@@ -166,6 +167,8 @@ def test_places_that_can_be_written_to(tmp_path):
         (["sentences", "{gold}", "--conditions", ""], "SEG200"),
         (["sentences", "{gold}", "--systems", ","], "SEG200"),
         (["sentences", "{gold}", "--systems", "no_such_pipeline"], "SEG133"),
+        (["sentences", "{gold}/ja_a.txt", "--systems", "nupunkt,sentence-splitter"], "SEG200"),
+        (["speed", "{gold}", "--dtypes", "foo"], "SEG200"),
         (["sentences", "{gold}/empty.txt"], "SEG115"),
         (["sentences", "{gold}", "--systems", "sentencizer", "--output", "{gold}/a.dev.txt/x"], "SEG139"),
         (["threshold", "{gold}/empty.txt"], "SEG115"),
@@ -175,6 +178,7 @@ def test_places_that_can_be_written_to(tmp_path):
 def test_benchmark_says_what_is_wrong(gold, tmp_path, arguments, code):
     for name in ("empty.txt", "empty.jsonl"):
         (tmp_path / "gold" / name).write_text("")
+    (tmp_path / "gold" / "ja_a.txt").write_text("雨です。")
     result = RUNNER.invoke(app, ["segment-benchmark", *(a.format(gold=gold) for a in arguments)])
     assert result.exit_code == 1
     assert f"✘ [{code}]" in result.stderr
@@ -189,6 +193,23 @@ def test_files_of_one_name_are_one_corpus(gold, tmp_path):
     sizes = {row["corpus"]: row["characters"] for row in rows if row["condition"] == "clean"}
     assert list(sizes) == ["gold/a", "gold/b"]
     assert sizes["gold/a"] == sizes["gold/b"] + len("One more. The last.")
+
+
+def test_issue_no_system_that_knows_the_language_was_nothing_to_measure(tmp_path):
+    (tmp_path / "ja_a.txt").write_text("雨です。")
+    result = RUNNER.invoke(app, ["segment-benchmark", "sentences", str(tmp_path), "--systems", "nupunkt"])
+    assert (
+        "'systems' must be splitters of which one is installed and knows a language of the data (ja)" in result.stderr
+    )
+
+
+def test_issue_files_in_the_folder_we_are_in_were_of_no_corpus(gold, tmp_path, monkeypatch):
+    monkeypatch.chdir(gold)
+    for path in ("a.dev.txt", "../gold/a.dev.txt"):
+        arguments = [path, "--systems", "sentencizer", "--conditions", "clean", "-o", str(tmp_path / "out.json")]
+        result = RUNNER.invoke(app, ["segment-benchmark", "sentences", *arguments])
+        assert "gold (macro)" in result.stdout
+        assert {row["corpus"] for row in json.loads((tmp_path / "out.json").read_text())} == {"gold/a"}
 
 
 def test_a_pipeline_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch):

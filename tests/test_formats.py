@@ -1,8 +1,10 @@
 import gzip
 import json
+import zlib
 
 import pytest
 import spacy
+import srsly
 from spacy.tokens import DocBin
 
 from spacy_segment.align import reference_doc
@@ -116,6 +118,42 @@ def test_bad_records_are_named(tmp_path, name, content, place):
         list(read_records(path))
     assert str(path) in str(error.value)
     assert place in str(error.value)
+
+
+@pytest.mark.parametrize("form", ["", " ", "\u00a0"])
+def test_issue_a_token_without_a_form_was_a_sentence(tmp_path, form):
+    row = "\t_" * 8 + "\n"
+    path = write(tmp_path / "a.conllu", f"1\t{form}{row}\n1\tHi{row}2\tthere.{row}")
+    with pytest.raises(ValueError, match=r"SEG111.*line 1: token 1 has no form"):
+        list(read_records(path))
+
+
+@pytest.mark.parametrize("span", ["[false, true]", "[0, true]", "[0.0, 1.0]", '["0", "1"]', "[null, 1]"])
+def test_issue_spans_that_are_no_numbers(tmp_path, span):
+    path = write(tmp_path / "a.jsonl", f'{{"text": "A b", "sents": [{span}]}}')
+    with pytest.raises(ValueError, match=r"SEG111.*line 1"):
+        list(read_records(path))
+
+
+def test_issue_null_was_a_name_and_a_language(tmp_path):
+    lines = [{"id": None, "lang": None}, {}, {"id": 0, "lang": "de"}]
+    records = read_records(
+        write(tmp_path / "a.jsonl", "\n".join(json.dumps({"text": "A b", "sents": [], **line}) for line in lines))
+    )
+    assert [(record.id, record.lang) for record in records] == [("1", "xx"), ("2", "xx"), ("0", "de")]
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda saved: {"lengths": saved["lengths"] * 3}, lambda _: {"attrs": []}, lambda _: {"flags": [None]}]
+)
+def test_issue_a_damaged_docbin_had_no_code(tmp_path, damage):
+    nlp = spacy.blank("en")
+    docs = [reference_doc(nlp.tokenizer, "One. Two.", [0, 5])]
+    data = DocBin(docs=docs, attrs=["SENT_START", "SPACY"]).to_bytes()
+    saved = srsly.msgpack_loads(zlib.decompress(data))
+    write(tmp_path / "a.spacy", zlib.compress(srsly.msgpack_dumps({**saved, **damage(saved)})))
+    with pytest.raises(ValueError, match=r"SEG111.*not a DocBin"):
+        list(read_records(tmp_path / "a.spacy"))
 
 
 def test_a_truncated_gz_is_named(tmp_path):

@@ -12,6 +12,7 @@ from wasabi import msg
 from ..files import check_folder
 from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..training.adapt import Adaptation, AdaptSettings, adapt, merge
+from .options import split_names
 from .pipelines import find_pipe, load_pipeline, write_pipeline
 from .reporting import reported
 
@@ -40,16 +41,16 @@ def adapt_cli(
     seed: int = typer.Option(GIVEN.seed, help="Seed of everything random"),
 ) -> None:
     """Adapt a sentence segmenter: train a small adapter, switched on in the pipeline that is written."""
-    settings = AdaptSettings(
-        conditions=tuple(conditions.split(",")),
-        rank=rank,
-        alpha=alpha,
-        learn_rate=learn_rate,
-        max_steps=max_steps,
-        seed=seed,
-    )
     with reported():
         check_folder(output)
+        settings = AdaptSettings(
+            conditions=tuple(split_names("conditions", conditions)),
+            rank=rank,
+            alpha=alpha,
+            learn_rate=learn_rate,
+            max_steps=max_steps,
+            seed=seed,
+        )
         nlp = load_pipeline(None if model == EMBEDDED else model, lang, {})
         component = find_pipe(nlp, SentenceSegmenter).name
         console = Console(stderr=True)

@@ -15,9 +15,11 @@ from ..errors import Errors
 from ..files import check_output, write_output
 from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..training.adapt import AdaptSettings, adapt
+from ..training.corruption import CONDITIONS
 from ..training.formats import Record, find_files, read_records, take
 from ..training.readers import corpus_name
-from .benchmark import benchmark_app, check_conditions, measure, progress, wide_console
+from .benchmark import benchmark_app, measure, progress, wide_console
+from .options import split_names, split_numbers
 from .pipelines import find_pipe, load_pipeline
 from .reporting import reported
 
@@ -41,7 +43,7 @@ def adapt_benchmark_cli(
     model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded model if left out"),
     split: str = typer.Option("test", help=f"What stands for '{TRAIN}' in the names of the files that are judged"),
     sizes: str = typer.Option("16,64,256,1000", help="Numbers of sentences to adapt with"),
-    seeds: int = typer.Option(3, help="Trainings of each size, each with other examples"),
+    seeds: int = typer.Option(3, min=1, help="Trainings of each size, each with other examples"),
     conditions: str = typer.Option("clean,flat", help="Conditions of the judged texts: clean, flat, corrupted"),
     adapt_to: str = typer.Option(
         ",".join(AdaptSettings().conditions), help="Conditions of the examples, as in segment-adapt --conditions"
@@ -55,8 +57,9 @@ def adapt_benchmark_cli(
     console = wide_console()
     with reported():
         check_output(output)
-        judged_under = check_conditions(conditions)
-        settings = AdaptSettings(conditions=tuple(adapt_to.split(",")), max_steps=max_steps)
+        judged_under = split_names("conditions", conditions, CONDITIONS)
+        numbers = split_numbers("sizes", sizes)
+        settings = AdaptSettings(conditions=tuple(split_names("adapt_to", adapt_to)), max_steps=max_steps)
         rows: list[Row] = []
         nlp = load_pipeline(model, "xx", {})
         for path in progress(find_files(data)):
@@ -64,15 +67,7 @@ def adapt_benchmark_cli(
             if judged == path or not judged.is_file():
                 continue
             records = list(take(read_records(judged), limit))
-            after, seconds = run_sizes(
-                nlp,
-                list(read_records(path)),
-                records,
-                judged_under,
-                list(map(int, sizes.split(","))),
-                seeds,
-                settings,
-            )
+            after, seconds = run_sizes(nlp, list(read_records(path)), records, judged_under, numbers, seeds, settings)
             for condition, before in judge(nlp, records, judged_under).items():
                 rows.append(Row(corpus_name(path), condition, before, after[condition], seconds))
         if not rows:

@@ -23,6 +23,7 @@ from ..metrics import PRF, count
 from ..training.corruption import CONDITIONS
 from ..training.formats import Record, find_files, read_records, take
 from ..training.readers import corpus_name
+from .options import split_names
 from .peers import MAKERS, Splitter, make_splitter, missing_splitters, splitter_version
 from .reporting import reported
 
@@ -87,9 +88,8 @@ def sentences_cli(
     with reported():
         check_output(output)
         chosen = split_names("systems", systems)
-        results = run_sentences(
-            find_files(data), chosen, check_conditions(conditions), limit=limit, peer_limit=peer_limit
-        )
+        under = split_names("conditions", conditions, CONDITIONS)
+        results = run_sentences(find_files(data), chosen, under, limit=limit, peer_limit=peer_limit)
         if not results:
             raise ValueError(Errors.SEG115.format(paths=", ".join(data)))
         report(results, per_corpus=per_corpus)
@@ -98,40 +98,25 @@ def sentences_cli(
             write_output(output, json.dumps(as_json(results), indent=1).encode())
 
 
-def check_conditions(given: str) -> list[str]:
-    """RETURNS (list of str): Names of conditions, given with commas between them. RAISES (ValueError): SEG200."""
-    names = split_names("conditions", given)
-    if not set(names) <= set(CONDITIONS):
-        raise ValueError(
-            Errors.SEG200.format(name="conditions", expected=f"some of {', '.join(CONDITIONS)}", value=given)
-        )
-    return names
-
-
-def split_names(option: str, given: str) -> list[str]:
-    """RETURNS (list of str): Names, given with commas between them. RAISES (ValueError): SEG200 if there are none."""
-    names = [name.strip() for name in given.split(",") if name.strip()]
-    if not names:
-        raise ValueError(Errors.SEG200.format(name=option, expected="names with commas between them", value=given))
-    return names
-
-
 def run_sentences(
     files: list[Path], systems: list[str], conditions: list[str], *, limit: int, peer_limit: int
 ) -> Results:
     """Run every splitter on every corpus under every condition, one after the other on the same texts. Files of one folder and
     name are one corpus, whatever their splits.
 
-    RAISES (ValueError): As `read_records`; SEG133 for a system that is neither a splitter nor a pipeline.
+    RAISES (ValueError): As `read_records`; SEG133 for a system that is neither a splitter nor a pipeline; SEG200 if no system can
+        split what there is.
     """
     corpora: dict[str, list[Path]] = defaultdict(list)
     for path in files:
         corpora[corpus_name(path)].append(path)
     results: Results = {}
+    languages: dict[str, None] = {}
     for corpus, paths in progress(corpora.items()):
         records = list(take((record for path in paths for record in read_records(path)), limit))
         if not records:
             continue
+        languages[records[0].lang] = None
         for system in systems:
             splitter = make_splitter(system, records[0].lang)
             if splitter is None:
@@ -139,6 +124,9 @@ def run_sentences(
             chosen = list(take(records, peer_limit)) if system != systems[0] else records
             for condition in conditions:
                 results[corpus, condition, system] = measure(splitter, chosen, condition)
+    if languages and not results:
+        expected = f"splitters of which one is installed and knows a language of the data ({', '.join(languages)})"
+        raise ValueError(Errors.SEG200.format(name="systems", expected=expected, value=", ".join(systems)))
     return results
 
 

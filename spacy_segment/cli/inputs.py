@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from ..errors import Errors
 from ..files import files_at
-from ..training.formats import check_text
+from ..training.formats import check_text, name_in
 
 STDIN = "-"
 READ_BYTES = 1 << 20
@@ -100,7 +100,7 @@ def _json_sources(name: str, file: BinaryIO) -> Iterator[Source]:
             got = "none" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
             reason = f'expected a JSON object with a text under the key "text", got {got}'
             raise ValueError(Errors.SEG132.format(path=name, line=number, reason=reason)) from error
-        yield Source(str(record.get("id", f"{name}:{number}")), [text])
+        yield Source(name_in(record, "id", f"{name}:{number}"), [text])
 
 
 def _lines(name: str, file: BinaryIO) -> Iterator[tuple[int, bytes]]:

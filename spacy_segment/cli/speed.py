@@ -14,6 +14,7 @@ from spacy.cli._util import setup_gpu
 
 from ..training.formats import find_files, read_records
 from .benchmark import benchmark_app
+from .options import split_names
 from .peers import splitter_version
 from .pipelines import load_pipeline
 from .reference import DTYPES, compare, workloads
@@ -38,6 +39,7 @@ def speed_cli(
 ) -> None:
     """Characters per second through `nlp.pipe` (median, minimum and maximum), and the peak memory of a whole process."""
     with reported():
+        precisions = split_names("dtypes", dtypes, DTYPES)
         files = find_files(data)
         texts = {path: _texts(path, size) for path in files}
         setup_gpu(gpu_id)
@@ -51,7 +53,7 @@ def speed_cli(
     if reference:
         groups = workloads([record for path in files for record in read_records(path)], scale)
         with reported():
-            compare(groups, dtypes=dtypes.split(","), n_layers=n_layers, hidden_width=hidden_width)
+            compare(groups, dtypes=precisions, n_layers=n_layers, hidden_width=hidden_width)
         return
     table = Table("texts", "documents", "characters", "characters/s (median)", "min", "max")
     for path, docs in texts.items():

@@ -25,7 +25,8 @@ from ..topics import TOPICS, find_units, topics_of
 from ..training.plain_sentences import sentence_starts
 from ..training.topic_readers import TopicCorpus
 from ..types import Bools1d
-from .benchmark import benchmark_app, say_missing, split_names
+from .benchmark import benchmark_app, say_missing
+from .options import split_names
 from .pipelines import find_pipe, load_pipeline, run_before
 from .reporting import reported
 from .topic_peers import MAKERS, Segmenter, every_k, make_segmenters, missing_segmenters

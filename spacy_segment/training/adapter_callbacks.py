@@ -67,7 +67,7 @@ def save_adapter(
         pipe = saved.get_pipe(component)
         adapter = read_adapter(pipe.model, None, strength)
         write_adapter(pipe.model, adapter)
-        threshold, prior = _best_decoding(pipe, list(corpus(saved)))
+        threshold, prior = _best_decoding(pipe, list(corpus(saved)), path)
         adapter = replace(adapter, threshold=threshold, lengths=prior)
         end_training(pipe.model)
         pipe.add_adapter(name, adapter)
@@ -79,14 +79,17 @@ def save_adapter(
     return save
 
 
-def _best_decoding(pipe: Any, examples: list[Example]) -> tuple[float | None, LengthPrior | None]:
+def _best_decoding(
+    pipe: Any, examples: list[Example], path: str | list[str]
+) -> tuple[float | None, LengthPrior | None]:
     """The best threshold on dev files, and what the lengths of their sentences say if that plainly helps.
 
-    RAISES (ValueError): SEG432 if they hold no sentences.
+    path (str or list of str): The files that the examples are from.
+    RAISES (ValueError): SEG115 if they hold no sentences.
     """
     texts = [(example.reference.text, sent_start_offsets(example.reference).tolist()) for example in examples]
     if not any(starts for _, starts in texts):
-        raise ValueError(Errors.SEG432.format(found=0, n_sentences=0, needed=1))
+        raise ValueError(Errors.SEG115.format(paths=path if isinstance(path, str) else ", ".join(path)))
     fitted = fit_lengths(np.concatenate([sentence_lengths(text, starts) for text, starts in texts if starts]))
     priors = with_and_without(fitted)
     counts, prior = choose_prior(count_boundaries(pipe, examples, priors), priors)

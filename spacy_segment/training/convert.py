@@ -23,7 +23,7 @@ from ..files import write_output
 from ..scorers import CONDITION, CORPUS
 from .concatenated import N_SENTENCES, concatenate, openings
 from .corruption import CONDITIONS
-from .formats import Record, find_files, read_records
+from .formats import Record, find_files, folder_name, read_records
 from .readers import corpus_name, limited
 from .topic_formats import TopicRecord, read_topics
 from .topic_readers import SUFFIXES
@@ -42,7 +42,7 @@ def convert_sentences(source: str, output: Path) -> int:
         raise ValueError(Errors.SEG112.format(path=source))
     for path, split in files.items():
         name = SPLIT.split(path.name)[0].removesuffix("-ud")
-        _write_lines(output / path.parent.name / f"{name}.{split}.jsonl.gz", map(_sentences, read_records(path)))
+        _write_lines(output / folder_name(path) / f"{name}.{split}.jsonl.gz", map(_sentences, read_records(path)))
     return len(files)
 
 
@@ -55,7 +55,7 @@ def convert_topics(source: str, output: Path) -> int:
     groups: dict[tuple[str, str], list[Path]] = defaultdict(list)
     for path in find_files(source, SUFFIXES):
         if split := split_of(path):
-            groups[path.parent.name, split].append(path)
+            groups[folder_name(path), split].append(path)
     if not groups:
         raise ValueError(Errors.SEG112.format(path=source))
     for (corpus, split), paths in groups.items():

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import re
 import unicodedata
 import zlib
@@ -68,6 +69,11 @@ def find_files(paths: str | Path | list[str] | list[Path], suffixes: Sequence[st
     return list(found)
 
 
+def folder_name(file: Path) -> str:
+    """RETURNS (str): Name of the folder a file is in, which its path need not say."""
+    return Path(os.path.abspath(file)).parent.name
+
+
 def read_records(path: Path, vocab: Vocab | None = None) -> Iterator[Record]:
     """Read the documents of a file; its format follows from its name, `.gz` is unpacked.
 
@@ -111,7 +117,13 @@ def read_jsonl(lines: Lines, path: Path) -> Iterator[Record]:
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             reason = f"no key {error}" if isinstance(error, KeyError) else error
             raise bad_record(path, number, reason) from error
-        yield Record(text, starts, str(data.get("id", number)), str(data.get("lang", "xx")))
+        yield Record(text, starts, name_in(data, "id", number), name_in(data, "lang", "xx"))
+
+
+def name_in(data: dict[str, Any], key: str, default: object) -> str:
+    """What an object of JSON says of its name, language or such; the default too where it says null."""
+    value = data.get(key)
+    return str(default if value is None else value)
 
 
 def check_text(text: object) -> None:
@@ -124,10 +136,12 @@ def check_text(text: object) -> None:
 def tile(text: str, spans: list[tuple[int, int]]) -> list[int]:
     """Starts of the spans and of the text between them that is not white space.
 
-    RAISES (ValueError): If spans overlap, descend, are empty or leave the text.
+    RAISES (ValueError): If spans overlap, descend, are empty, leave the text or are no numbers.
     """
     starts, previous = [], 0
     for start, end in [*spans, (len(text), len(text))]:
+        if isinstance(start, bool) or isinstance(end, bool):
+            raise ValueError(f"span [{start}, {end}] is no pair of numbers")
         if not previous <= start <= end <= len(text) or (start == end < len(text)):
             raise ValueError(f"span [{start}, {end}] overlaps, is empty or leaves the text of {len(text)} characters")
         gap = text[previous:start]
@@ -189,6 +203,8 @@ def _sentences(lines: Lines, path: Path) -> Iterator[tuple[int, dict[str, str], 
                 raise bad_record(path, number, f"'{ident[:20]}' is no number of a token")
             if found[3] or int(found[2]) <= inside_until:
                 continue
+            if not fields[1].strip():
+                raise bad_record(path, number, f"token {ident} has no form")
             if found[1]:
                 inside_until = int(found[2])
             first = first if tokens else number
@@ -228,7 +244,7 @@ def read_docbin(path: Path, vocab: Vocab | None) -> Iterator[Record]:
     try:
         data = path.read_bytes()
         docs = list(DocBin().from_bytes(gzip.decompress(data) if path.name.endswith(".gz") else data).get_docs(vocab))
-    except (OSError, EOFError, ValueError, TypeError, KeyError, zlib.error) as error:
+    except Exception as error:  # read by code of others: it may be any
         raise bad_record(path, 1, f"not a DocBin ({error})") from error
     for number, doc in enumerate(docs, start=1):
         if not has_sents(doc):

@@ -13,7 +13,7 @@ from ..errors import Errors, check_least, check_probability
 from ..scorers import CORPUS, LANGUAGE
 from .augmenters import Augmenter, make_example
 from .corruption import Corrupted, clean
-from .formats import Record, find_files, read_records
+from .formats import Record, find_files, folder_name, read_records
 
 Corpus = Callable[[Language], Iterator[Example]]
 
@@ -119,7 +119,7 @@ def batch_by_bytes(size: int) -> Callable[[Iterable[Example]], Iterator[list[Exa
 
 def corpus_name(file: Path) -> str:
     """RETURNS (str): "folder/name", by which figures are reported."""
-    return f"{file.parent.name}/{file.name.split('.')[0]}"
+    return f"{folder_name(file)}/{file.name.split('.')[0]}"
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def load_shelves(path: str | list[str], exponent: float, weights: dict[str, floa
     enough to be drawn.
     """
     found = [
-        make_shelf(corpus_name(file), read_records(file), exponent, (weights or {}).get(file.parent.name, 1.0))
+        make_shelf(corpus_name(file), read_records(file), exponent, (weights or {}).get(folder_name(file), 1.0))
         for file in find_files(path)
     ]
     shelves = [shelf for shelf in found if shelf.share]
