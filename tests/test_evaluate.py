@@ -124,6 +124,11 @@ def test_the_best_threshold_is_saved(work):
     )
 
 
+def test_evaluate_has_its_tables_beside_it(work):
+    assert "SEG200" in fail("segment-evaluate", "sentences", work / "gold", "-o", work / "figures.md")
+    assert not (work / "figures.md").exists()
+
+
 def test_plot_draws_every_kind(work):
     pytest.importorskip("matplotlib")
     run("segment-benchmark", "sentences", work / "gold", "--systems", "sentencizer", "-o", work / "peers.json")

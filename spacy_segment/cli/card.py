@@ -18,9 +18,9 @@ from ..card import card, describe, find_sources, read_sources, results
 from ..errors import Errors
 from ..files import check_folder, write_output
 from ..pipeline.sources import forget_paths
-from ..training.formats import find_files
+from ..training.formats import find_files, folder_name
 from ..training.readers import corpus_name
-from ..training.topic_readers import SUFFIXES, corpus_of
+from ..training.topic_readers import SUFFIXES
 from .pipelines import write_pipeline
 from .reporting import in_words, reported
 
@@ -50,7 +50,7 @@ def card_cli(
         check_folder(output)
         nlp = load(pipeline, lang)
         corpora = [corpus_name(path) for path in find_files(sentences)] if sentences else []
-        corpora += [corpus_of(path) for path in find_files(topics, SUFFIXES)] if topics else []
+        corpora += [folder_name(path) for path in find_files(topics, SUFFIXES)] if topics else []
         known = read_sources(sources) if sources else []
         findings = [read_finding(path) for path in metrics]
         nlp.meta.update(name=name, version=version, description=description, license=licence)

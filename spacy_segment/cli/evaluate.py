@@ -96,6 +96,10 @@ def topics_cli(
 
 def _run(evaluate: Any, data: list[str], output: Path, model: str | None, limit: int, figures: tuple) -> None:
     with reported():
+        if output.suffix == ".md":
+            raise ValueError(
+                Errors.SEG200.format(name="output", expected="a .json file beside its .md", value=str(output))
+            )
         check_output(output)
         check_output(tables := output.with_suffix(".md"))
         nlp = load_pipeline(model, "xx", {}, topics=evaluate is evaluate_topics)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import Errors
 from . import cnxml
-from .formats import tile
+from .formats import name_in, tile
 from .headings import read_sections
 from .topic_json import as_object, from_labels, read_json
 from .topic_records import Heading, Section, TopicRecord, build, check_sections
@@ -65,15 +65,15 @@ def read_jsonl(text: str, path: Path) -> Iterator[TopicRecord]:
             continue
         data = as_object(json.loads(line))
         if "sentences" in data:
-            yield from_labels(str(data.get("id", number)), data["sentences"], data["labels"])
+            yield from_labels(name_in(data, "id", number), data["sentences"], data["labels"])
             continue
         sections = [
             Section(s["start"], s["end"], s.get("title") or "", s.get("label") or "", s.get("level", 1))
             for s in map(as_object, data["sections"])
         ]
-        text, lang = data["text"], str(data.get("lang") or "")
+        text, lang = data["text"], name_in(data, "lang", "")
         sentences = tile(text, [(start, end) for start, end in data["sents"]]) if "sents" in data else None
-        yield TopicRecord(str(data.get("id", number)), text, sections, lang, sentences)
+        yield TopicRecord(name_in(data, "id", number), text, sections, lang, sentences)
 
 
 def read_cnxml(text: str, path: Path) -> Iterator[TopicRecord]:

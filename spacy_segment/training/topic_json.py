@@ -7,6 +7,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from .formats import name_in
 from .topic_records import Heading, Section, TopicRecord, build
 
 # Whether a topic ends with a sentence that has this label; -100 says that nobody judged.
@@ -58,7 +59,7 @@ def _dialogue(document: dict[str, Any], number: int) -> TopicRecord:
         raise ValueError(f"segments of {sum(lengths)} utterances in all, but there are {len(utterances)}")
     ends = set(accumulate(lengths))
     labels = [int(i in ends) for i in range(1, len(utterances) + 1)]
-    return from_labels(str(document.get("dial_id", number)), utterances, labels)
+    return from_labels(name_in(document, "dial_id", number), utterances, labels)
 
 
 def _wikisection(document: dict[str, Any], number: int) -> TopicRecord:
@@ -81,7 +82,7 @@ def _wikisection(document: dict[str, Any], number: int) -> TopicRecord:
     for i, a in enumerate(annotations):
         label = str(a.get("sectionLabel") or "").removeprefix("disease.").removeprefix("city.")
         sections.append(Section(starts[i], starts[i + 1], str(a.get("sectionHeading") or ""), label, 1))
-    return TopicRecord(str(document.get("id", number)), text, sections)
+    return TopicRecord(name_in(document, "id", number), text, sections)
 
 
 def _qmsum(document: dict[str, Any], path: Path) -> TopicRecord:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import pairwise
-from pathlib import Path
 from zlib import crc32
 
 import numpy as np
@@ -20,7 +19,7 @@ from ..errors import Errors, check_choice, check_least, check_probability
 from ..scorers import CORPUS, LANGUAGE
 from ..topics import NO_LABEL, TOPICS
 from .corruption import CONDITIONS
-from .formats import find_files, take
+from .formats import find_files, folder_name, take
 from .plain_sentences import SENTENCES
 from .recognised import corrupt, recognise
 from .recombined import recombine
@@ -69,7 +68,7 @@ def TopicCorpus(
             for number, record in enumerate(read_topics(file)):
                 if limit and number >= limit:
                     break
-                yield make_topic_example(nlp, change_record(record, condition), corpus_of(file), spans_key, sentences)
+                yield make_topic_example(nlp, change_record(record, condition), folder_name(file), spans_key, sentences)
 
     return read
 
@@ -110,7 +109,7 @@ def MixedTopics(
     def read(nlp: Language) -> Iterator[Example]:
         rng = np.random.default_rng(seed)
         found = ((file, take(read_topics(file), max_chars)) for file in find_files(path, SUFFIXES))
-        shelves = [_Shelf(corpus_of(file), [r for r in records if r.text.strip()]) for file, records in found]
+        shelves = [_Shelf(folder_name(file), [r for r in records if r.text.strip()]) for file, records in found]
         shelves = [shelf for shelf in shelves if shelf.records]
         if not shelves:
             raise ValueError(Errors.SEG211.format(path=path))
@@ -189,11 +188,6 @@ def change_record(record: TopicRecord, condition: str) -> TopicRecord:
     if condition in ADDITIONS:
         return ADDITIONS[condition](record, np.random.default_rng(crc32(record.id.encode())))
     return corrupt(record, condition)
-
-
-def corpus_of(file: Path) -> str:
-    """RETURNS (str): The folder a file is in, by which figures are reported."""
-    return file.resolve().parent.name
 
 
 @dataclass(frozen=True)
