@@ -207,6 +207,7 @@ PLANTED = {
     "complex numbers": edit_weights(lambda t, meta: t.update({"stack.norm.bias": torch.zeros(32, dtype=torch.cfloat)})),
     "settings are no JSON": write(CFG, b"{nothing"),
     "settings are a list": write(CFG, b"[1, 2]"),
+    "settings are an empty list": write(CFG, b"[]"),
     "settings are a nest": write(CFG, b"[" * 200_000),
     "threshold is a word": edit_json(CFG, lambda cfg: {**cfg, "threshold": "high"}),
     "threshold is NaN": edit_json(CFG, lambda cfg: {**cfg, "threshold": float("nan")}),

@@ -72,6 +72,8 @@ class Segmenter(TrainablePipe):
             for name in {"cfg", "model"} - set(exclude):  # a pipe or a device would be read without end
                 if not Path(path, name).is_file():
                     raise ValueError(f"there is no file '{name}'")
+            if "cfg" not in exclude and not isinstance(srsly.read_json(Path(path, "cfg")), dict):
+                raise ValueError("the file 'cfg' holds no settings")
             super().from_disk(path, exclude=exclude)
         return self
 
