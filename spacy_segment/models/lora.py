@@ -19,6 +19,7 @@ from ..adapters import TRAINING, Adapter
 from ..errors import Errors
 from ..types import Floats2d, SentenceModel
 from .shim import TorchShim
+from .sizes import check_sizes
 from .torch.low_rank import changed_weights, find_targets, fingerprint, freeze_key, to_array
 
 HEAD = ("W", "b")
@@ -50,10 +51,8 @@ def begin_training(model: SentenceModel, *, rank: int, alpha: float) -> None:
     targets = find_targets(shim.module)
     if not targets:
         raise ValueError(Errors.SEG430.format(kind=type(shim.module).__name__))
-    widest = min(min(shim.module.get_submodule(name).weight.shape) for name in targets)
-    if isinstance(rank, bool) or not isinstance(rank, int) or not 1 <= rank <= widest:
-        expected = f"a whole number from 1 to {widest}, the smaller side of the smallest matrix"
-        raise ValueError(Errors.SEG200.format(name="rank", expected=expected, value=rank))
+    # No matrix has a rank above its smaller side.
+    check_sizes(most=min(min(shim.module.get_submodule(name).weight.shape) for name in targets), rank=rank)
     try:
         from peft import LoraConfig, LoraModel
     except ImportError as error:

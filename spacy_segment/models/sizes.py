@@ -6,16 +6,14 @@ from ..errors import Errors
 LARGEST = 10_000
 
 
-def check_sizes(least: int = 1, **sizes: int) -> None:
+def check_sizes(least: int = 1, most: int = LARGEST, **sizes: int) -> None:
     """Sizes of an architecture may come from a file: of a million layers each alone would be small.
 
-    RAISES (ValueError): SEG200 for the first that is not a whole number from `least` to LARGEST.
+    RAISES (ValueError): SEG200 for the first that is not a whole number from `least` to `most`.
     """
     for name, value in sizes.items():
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= LARGEST:
-            raise ValueError(
-                Errors.SEG200.format(name=name, expected=f"a number from {least} to {LARGEST}", value=value)
-            )
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise ValueError(Errors.SEG200.format(name=name, expected=f"a number from {least} to {most}", value=value))
 
 
 def check_widths(*, n_heads: int, conv_width: int, **width: int) -> None:

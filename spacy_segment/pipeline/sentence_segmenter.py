@@ -170,11 +170,11 @@ class SentenceSegmenter(Segmenter):
         """
         self._tell_model()
         docs = list(docs)
-        names = [self._adapter_name(doc) for doc in docs]
+        adapters = [self._adapter(doc) for doc in docs]
         results: dict[int, Boundaries] = {}
-        for name in dict.fromkeys(names):
-            members = [i for i, other in enumerate(names) if other == name]
-            with use_adapter(self.adapters.find(name)):
+        for adapter in dict.fromkeys(adapters):
+            members = [i for i, other in enumerate(adapters) if other is adapter]
+            with use_adapter(adapter):
                 batches = _batches([docs[i] for i in members], BATCH_CHARACTERS)
                 found = [boundaries for batch in batches for boundaries in self._find(batch)]
             results.update(zip(members, found, strict=True))
@@ -197,17 +197,18 @@ class SentenceSegmenter(Segmenter):
         return bool(self.model.has_param("rescoring"))
 
     def _adapter_name(self, doc: Doc) -> str | None:
-        """RAISES (ValueError): SEG230 if there is none of that name."""
-        name = doc_adapter(doc, self.cfg["adapter"])
-        self.adapters.find(name)
-        return name
+        return doc_adapter(doc, self.cfg["adapter"])
+
+    def _adapter(self, doc: Doc) -> Adapter | None:
+        """RAISES (ValueError): SEG230 if there is none of the name that the Doc or the component gives."""
+        return self.adapters.find(self._adapter_name(doc))
 
     def _threshold(self, doc: Doc) -> float | None:
-        adapter = self.adapters.find(self._adapter_name(doc))
+        adapter = self._adapter(doc)
         return self.cfg["threshold"] if adapter is None else adapter.threshold
 
     def _length_prior(self, doc: Doc) -> LengthPrior | None:
-        adapter = self.adapters.find(self._adapter_name(doc))
+        adapter = self._adapter(doc)
         if adapter is not None:
             return adapter.lengths
         return None if self.cfg["length_prior"] is None else LengthPrior(*self.cfg["length_prior"])

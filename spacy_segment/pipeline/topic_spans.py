@@ -24,7 +24,7 @@ def make_group(doc: Doc, logits: TopicLogits, settings: Settings, *, labels: tup
     key, wanted = settings["spans_key"], settings["n_segments"]
     units = find_units(doc, settings["units"])
     n = len(units.starts)
-    if not text_of(doc).strip():
+    if wanted is not None and not text_of(doc).strip():
         wanted = None
     if wanted is not None and wanted > n:
         raise ValueError(Errors.SEG221.format(name=name, n_segments=wanted, n_units=n))

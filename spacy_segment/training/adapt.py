@@ -90,8 +90,7 @@ class AdaptSettings:
     def check(self) -> None:
         """RAISES (ValueError): SEG200, SEG210 for the first setting that cannot be."""
         corruption_mix(dict.fromkeys(self.conditions, 1.0))
-        shares = ("dropout",)
-        check_training(self, shares=shares, rank=1, max_steps=1, every=1, patience=1, batch_bytes=1, folds=2, seed=0)
+        check_training(self, shares=("dropout",), max_steps=1, every=1, patience=1, batch_bytes=1, folds=2, seed=0)
         check_lengths(self.lengths)
         check_strength(self.strength)
 
