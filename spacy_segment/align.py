@@ -9,7 +9,8 @@ from itertools import pairwise
 
 import numpy as np
 from spacy.attrs import ORTH, SPACY
-from spacy.tokens import Doc, Span
+from spacy.strings import StringStore
+from spacy.tokens import Doc
 
 from .errors import Errors
 from .text import code_points, is_kind, newlines_before, running_total
@@ -42,15 +43,16 @@ def text_of(doc: Doc) -> str:
     """RETURNS (str): `Doc.text`, put together of one string for every word of a part, where that makes one of every token."""
     if len(doc) < SHORT:
         return doc.text
-    return "".join(_text_of_part(doc[i : i + PART]) for i in range(0, len(doc), PART))
+    tokens = doc.to_array([ORTH, SPACY])  # of the Doc: that of a Span makes the one of its Doc first
+    return "".join(_text_of_part(doc.vocab.strings, tokens[i : i + PART]) for i in range(0, len(tokens), PART))
 
 
-def _text_of_part(span: Span) -> str:
-    ids = span.to_array([ORTH, SPACY])
-    words, index = np.unique(ids[:, 0], return_inverse=True)
-    strings = [span.doc.vocab.strings[word] for word in words.tolist()]
+def _text_of_part(known: StringStore, tokens: np.ndarray) -> str:
+    """The text of some tokens, (n_tokens, 2): word, and whether a space stands behind."""
+    words, index = np.unique(tokens[:, 0], return_inverse=True)
+    strings = [known[word] for word in words.tolist()]
     strings += [string + " " for string in strings]
-    return "".join(map(strings.__getitem__, (index + len(words) * ids[:, 1].astype(np.int64)).tolist()))
+    return "".join(map(strings.__getitem__, (index + len(words) * tokens[:, 1].astype(np.int64)).tolist()))
 
 
 def is_among(values: Ints1d, places: Ints1d) -> np.ndarray:

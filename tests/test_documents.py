@@ -8,10 +8,11 @@ import spacy
 import torch
 from conftest import make_topic_examples, make_topics
 
-from spacy_segment.models import static, units
+from spacy_segment.models import units
 from spacy_segment.models.documents import N_CUES, flatten, make_part
 from spacy_segment.models.memo import Memo
 from spacy_segment.models.similarity import NEVER
+from spacy_segment.models.words import WordCutter
 from spacy_segment.topics import Units, topic_places
 from spacy_segment.training.topic_formats import Section, TopicRecord
 from spacy_segment.training.topic_readers import make_topic_example
@@ -74,8 +75,8 @@ def test_texts_that_come_again_are_not_cut_into_pieces_again(monkeypatch):
     nlp = make_topics()
     examples = make_topic_examples(nlp)
     calls = []
-    columns_of = static.columns_of
-    monkeypatch.setattr(static, "columns_of", lambda encoded: calls.append(encoded) or columns_of(encoded))
+    cut = WordCutter.__call__
+    monkeypatch.setattr(WordCutter, "__call__", lambda cutter, text: calls.append(text) or cut(cutter, text))
     for _ in range(3):
         nlp.update(examples)
     assert len(calls) == len(examples)

@@ -20,11 +20,13 @@ from spacy_segment.models.banded import BandedEncoder, set_vocabulary
 from spacy_segment.models.encoder import HFEncoder
 from spacy_segment.models.pieces import N_BUCKETS, PART, parts, tokenize, train_vocabulary
 from spacy_segment.models.sat import SaT, load_weights, pretrained_path, weights_to_bytes
+from spacy_segment.models.words import WordCutter
 from spacy_segment.pipeline.sentence_segmenter import SentenceSegmenter
 
 NLP = spacy.blank("xx")
 SMALL = dict(hidden_width=32, embedding_width=16, inner_width=32, n_heads=2, conv_width=5, lookback=8)
 VOCABULARY = train_vocabulary(["the cat sat on the mat and ran away from it all", "ねこだ。いぬだ。"] * 20, size=90)
+CUTTER = WordCutter(VOCABULARY, 90)
 
 
 def make_model(n_layers=2, lookahead=12, attention_every=1, n_marks=0) -> Model:
@@ -41,14 +43,14 @@ def make_model(n_layers=2, lookahead=12, attention_every=1, n_marks=0) -> Model:
 
 
 def test_tokenize_features_and_offsets():
-    pieces = tokenize(VOCABULARY, "The CAT\n\nsat. ☃", n_known=90, see_newlines=True)
+    pieces = tokenize(CUTTER, "The CAT\n\nsat. ☃", see_newlines=True)
     text = [("The CAT\n\nsat. ☃")[a:b] for a, b in zip(pieces.starts, pieces.ends, strict=True)]
     assert text == ["The", "CAT", "sat", ".", "☃"]
     assert pieces.features[:, 1].tolist() == [2, 3, 1, 0, 0]  # case
     assert pieces.features[:, 2].tolist() == [0, 1, 3, 0, 1]  # gap before
     assert pieces.features[:, 3].tolist() == [1, 3, 0, 1, 0]  # gap after
     assert 90 <= pieces.features[4, 0] < 90 + N_BUCKETS
-    assert tokenize(VOCABULARY, "a\nb", n_known=90, see_newlines=False).features[1, 2] == 1
+    assert tokenize(CUTTER, "a\nb", see_newlines=False).features[1, 2] == 1
 
 
 def has_script(character):
@@ -58,7 +60,7 @@ def has_script(character):
 
 @given(st.text(max_size=80))
 def test_tokenize_covers_all_text_but_white_space_and_characters_without_a_script(text):
-    pieces = tokenize(VOCABULARY, text, n_known=90, see_newlines=True)
+    pieces = tokenize(CUTTER, text, see_newlines=True)
     covered = np.zeros(len(text), dtype=bool)
     for start, end in zip(pieces.starts, pieces.ends, strict=True):
         covered[start:end] = True

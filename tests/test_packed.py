@@ -112,7 +112,7 @@ def test_a_packed_batch_has_the_loss_of_its_examples(nlp, folder):
     states, _ = pipe.model([eg.predicted for eg in examples], is_train=True)
     expected, _ = sentence_loss(examples, states, mark_weight=0.4)
     recipe = recipe_of(nlp, folder, size=1024)
-    pieces = [tokenize(shim.tokenizer, one.text, n_known=recipe.n_known, see_newlines=True) for one in changed]
+    pieces = [tokenize(shim.cutter, one.text, see_newlines=True) for one in changed]
     batch = pack(list(zip(pieces, changed, strict=True)), recipe)
     assert (batch.marks != NOT_TOLD).any()
     tensors = PackedTensors.of(batch, shim)

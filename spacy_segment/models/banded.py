@@ -183,10 +183,7 @@ def flatten(pieces: list[Pieces], gap: int) -> tuple[np.ndarray, Ints1d, list[sl
 
 def _tokenize_all(model: EncoderModel, docs: list[Doc]) -> list[Pieces]:
     shim = cast(VocabularyShim, model.shims[0])
-    return [
-        tokenize(shim.tokenizer, text_of(doc), n_known=shim.meta["n_known"], see_newlines=model.attrs["see_newlines"])
-        for doc in docs
-    ]
+    return [tokenize(shim.cutter, text_of(doc), see_newlines=model.attrs["see_newlines"]) for doc in docs]
 
 
 def _build(meta: dict[str, Any], *, settings: dict[str, int]) -> BandedModule:

@@ -4,7 +4,7 @@ One vocabulary serves clean and lower-cased text: pieces are those of the lower-
 lower-casing and splitting took away comes back as small features.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,23 +66,17 @@ def train_vocabulary(texts: Iterable[str], *, size: int) -> Tokenizer:
     return tokenizer
 
 
-def tokenize(tokenizer: Tokenizer, text: str, *, n_known: int, see_newlines: bool) -> Pieces:
+def tokenize(cutter: Callable[[str], Ints2d], text: str, *, see_newlines: bool) -> Pieces:
     """Cut a text into pieces.
 
-    n_known (int): Size of the vocabulary (asking the tokenizer takes longer than tokenising).
+    cutter (Callable): As `WordCutter`.
     see_newlines (bool): Tell newlines and spaces apart in the gap features.
     """
-    points = code_points(text)
-    ids, starts, ends = cut(tokenizer, text)
-    features = np.empty((len(ids), 1 + len(N_VALUES)), dtype=np.int32)
-    features[:, 0] = rows_of(tokenizer, points, ids, starts, n_known=n_known)
-    features[:, 1:] = surface_of_pieces(points, starts, ends, see_newlines=see_newlines)
+    rows, starts, ends = cutter(text)
+    features = np.empty((len(rows), 1 + len(N_VALUES)), dtype=np.int32)
+    features[:, 0] = rows
+    features[:, 1:] = surface_of_pieces(code_points(text), starts, ends, see_newlines=see_newlines)
     return Pieces(features=features, starts=starts, ends=ends)
-
-
-def rows_of(tokenizer: Tokenizer, points: Ints1d, ids: Ints1d, starts: Ints1d, *, n_known: int) -> Ints1d:
-    """Rows of the embedding, (n_pieces,): unknown characters share some by Unicode block."""
-    return np.where(ids == tokenizer.token_to_id(UNKNOWN), n_known + (points[starts] >> 7) % N_BUCKETS, ids)
 
 
 def cut(tokenizer: Tokenizer, text: str) -> tuple[Ints1d, Ints1d, Ints1d]:
@@ -91,7 +85,8 @@ def cut(tokenizer: Tokenizer, text: str) -> tuple[Ints1d, Ints1d, Ints1d]:
     for begin, end in parts(text, PART):  # a loop: a generator of encodings leaves more memory behind
         encoding = tokenizer.encode(text[begin:end], add_special_tokens=False)
         rows.append(_rows(begin, encoding))
-    return _columns(rows)
+    ids, starts, ends = (np.concatenate([part[:, i] for part in rows]) for i in range(3))
+    return ids, starts, ends
 
 
 def encode_all(tokenizer: Tokenizer, texts: list[str]) -> list[list[tuple[int, Encoding]]]:
@@ -104,19 +99,9 @@ def encode_all(tokenizer: Tokenizer, texts: list[str]) -> list[list[tuple[int, E
     return found
 
 
-def columns_of(encoded: Iterable[tuple[int, Encoding]]) -> tuple[Ints1d, Ints1d, Ints1d]:
-    """What `cut` gives, from the parts of a text."""
-    return _columns([_rows(begin, encoding) for begin, encoding in encoded])
-
-
 def _rows(begin: int, encoding: Encoding) -> Ints2d:
     offsets = np.asarray(encoding.offsets, dtype=np.int32).reshape(-1, 2) + np.int32(begin)
     return np.column_stack([np.asarray(encoding.ids, dtype=np.int32), offsets])
-
-
-def _columns(rows: list[Ints2d]) -> tuple[Ints1d, Ints1d, Ints1d]:
-    ids, starts, ends = (np.concatenate([part[:, i] for part in rows]) for i in range(3))
-    return ids, starts, ends
 
 
 def surface_of_pieces(points: Ints1d, starts: Ints1d, ends: Ints1d, *, see_newlines: bool) -> Ints2d:

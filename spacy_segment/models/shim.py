@@ -21,6 +21,7 @@ from . import serialize
 from .memo import Memo
 from .threads import Item, Result, in_threads
 from .torch.low_rank import changed_weights
+from .words import WordCutter
 
 DTYPES = ("auto", "float32", "bfloat16", "int8")
 # Adapters whose copies of the module are kept, for texts of several kinds in turn.
@@ -208,6 +209,14 @@ class VocabularyShim(TorchShim):
     """Adds the vocabulary of sub-word pieces, which is part of the meta data."""
 
     _tokenizer: Tokenizer | None = None
+    _cutter: WordCutter | None = None
+
+    @property
+    def cutter(self) -> WordCutter:
+        """What cuts texts into pieces of a vocabulary whose pieces never cross white space."""
+        if self._cutter is None:
+            self._cutter = WordCutter(self.tokenizer, self.meta["n_known"])
+        return self._cutter
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -219,11 +228,11 @@ class VocabularyShim(TorchShim):
 
     def setup(self, meta: dict[str, Any]) -> None:
         super().setup(meta)
-        self._tokenizer = None
+        self._tokenizer = self._cutter = None
 
     def restore(self, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
         super().restore(tensors, meta)
-        self._tokenizer = None
+        self._tokenizer = self._cutter = None
 
     def check_meta(self, meta: dict[str, Any], n_tensors: int) -> None:
         check_vocabulary(Tokenizer.from_str(meta["tokenizer"]), meta["n_known"])

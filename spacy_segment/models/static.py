@@ -1,7 +1,6 @@
 """Static sub-word vectors as an encoder: a piece has one vector, whatever stands around it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
@@ -13,11 +12,10 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from ..align import text_of
-from ..text import code_points
-from ..types import EncoderModel, Ints1d, PieceStates
+from ..types import EncoderModel, Ints2d, PieceStates
 from . import serialize
 from .banded import LEARNED_VOCABULARY
-from .pieces import N_BUCKETS, columns_of, cut, encode_all, rows_of, train_vocabulary
+from .pieces import N_BUCKETS, train_vocabulary
 from .shim import VocabularyShim
 from .weights import pretrained_path, restore_part
 
@@ -64,17 +62,15 @@ def forward(
     shim = _shim(model)
     weight = shim.module.embed.weight
     texts = [text_of(doc) for doc in docs]
-    pieces = (
-        _known_pieces(shim, texts) if is_train else [_pieces(shim, text, cut(shim.tokenizer, text)) for text in texts]
-    )
+    pieces = _known_pieces(shim, texts) if is_train else [shim.cutter(text) for text in texts]
     with torch.no_grad():
-        states = [PieceStates(weight[shim.tensor(p.ids)].cpu().numpy(), p.starts, p.ends) for p in pieces]
+        states = [PieceStates(weight[shim.tensor(rows)].cpu().numpy(), *span) for rows, *span in pieces]
 
     def backprop(d_states: list[PieceStates]) -> list[Doc]:
         if weight.grad is None:
             weight.grad = torch.zeros_like(weight)
-        for p, d in zip(pieces, d_states, strict=True):
-            weight.grad.index_add_(0, shim.tensor(p.ids), shim.tensor(d.states))
+        for (rows, _, _), d in zip(pieces, d_states, strict=True):
+            weight.grad.index_add_(0, shim.tensor(rows), shim.tensor(d.states))
         return docs
 
     return states, backprop
@@ -91,29 +87,9 @@ class Table(nn.Module):
         return self.embed(ids)
 
 
-@dataclass(frozen=True)
-class _Pieces:
-    """Rows of the table, and character offsets, of the pieces of a text: (n_pieces,) each."""
-
-    ids: Ints1d
-    starts: Ints1d
-    ends: Ints1d
-
-
-def _known_pieces(shim: VocabularyShim, texts: list[str]) -> list[_Pieces]:
+def _known_pieces(shim: VocabularyShim, texts: list[str]) -> list[Ints2d]:
     """Texts come again and again in training; cutting them into pieces would take longer than learning from them."""
-    return shim.memo.recall_all(texts, partial(_cut_all, shim), size=lambda pieces: len(pieces.ids))
-
-
-def _cut_all(shim: VocabularyShim, texts: list[str]) -> list[_Pieces]:
-    encoded = encode_all(shim.tokenizer, texts)
-    return [_pieces(shim, text, columns_of(parts)) for text, parts in zip(texts, encoded, strict=True)]
-
-
-def _pieces(shim: VocabularyShim, text: str, columns: tuple[Ints1d, Ints1d, Ints1d]) -> _Pieces:
-    ids, starts, ends = columns
-    rows = rows_of(shim.tokenizer, code_points(text), ids, starts, n_known=shim.meta["n_known"])
-    return _Pieces(*(a.astype(np.int32) for a in (rows, starts, ends)))
+    return [shim.memo.recall(text, partial(shim.cutter, text), size=lambda pieces: pieces.shape[1]) for text in texts]
 
 
 def _build(meta: dict[str, Any], *, width: int) -> Table:

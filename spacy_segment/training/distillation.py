@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 
 from ..models.encoder import HFEncoder
-from ..models.pieces import N_BUCKETS, tokenize
+from ..models.pieces import N_BUCKETS
+from ..models.words import WordCutter
 
 # Passages and pieces the teacher reads at once; steps of training, passages per step, step size.
 BATCH = 1024
@@ -40,7 +41,8 @@ def distill(
     _, _, axes = np.linalg.svd(seen - center, full_matrices=False)
     targets = _unit((seen - center) @ axes[:width].T)
     alone = _unit((np.concatenate(list(_embed(teacher, words))) - center) @ axes[:width].T)
-    bags = [tokenize(tokenizer, p, n_known=n_known, see_newlines=False).features[:, 0] for p in passages]
+    cutter = WordCutter(tokenizer, n_known)
+    bags = [cutter(passage)[0] for passage in passages]
     start = np.zeros((n_known + N_BUCKETS, width), dtype=np.float32)
     start[:n_known] = alone * PRIOR
     count = np.full(len(start), PRIOR, dtype=np.float32)

@@ -14,6 +14,7 @@ from ..errors import Errors
 from ..loss import gold_marks, piece_boundaries
 from ..models.banded import flatten
 from ..models.pieces import Pieces, tokenize
+from ..models.words import WordCutter
 from .augmenters import draw_corruption
 from .corruption import Corrupted
 from .readers import load_shelves, mix
@@ -77,8 +78,9 @@ class Recipe:
 
 def packed_batches(recipe: Recipe, seed: int) -> Iterator[PackedBatch]:
     """An endless stream. RAISES (ValueError): as `load_shelves`."""
-    tokenizer, dropping = (Tokenizer.from_str(recipe.tokenizer) for _ in range(2))
-    dropping.model.dropout = recipe.bpe_dropout or None
+    tokenizers = [Tokenizer.from_str(recipe.tokenizer) for _ in range(2)]
+    tokenizers[1].model.dropout = recipe.bpe_dropout or None
+    cutter, dropping = (WordCutter(tokenizer, recipe.n_known) for tokenizer in tokenizers)
     corpus, rng = recipe.corpus, np.random.default_rng(seed)
     corrupt = draw_corruption(recipe.augmenter["weights"], recipe.augmenter["abbreviated"])
     shelves = load_shelves(corpus["path"], corpus["exponent"], corpus["weights"])
@@ -89,8 +91,8 @@ def packed_batches(recipe: Recipe, seed: int) -> Iterator[PackedBatch]:
         changed = corrupt(text, np.asarray(starts), rng, languages[name])
         if not changed.text.strip():
             continue
-        cutting = dropping if rng.random() < DROPPING else tokenizer
-        pieces = tokenize(cutting, changed.text, n_known=recipe.n_known, see_newlines=True)
+        chosen = dropping if rng.random() < DROPPING else cutter
+        pieces = tokenize(chosen, changed.text, see_newlines=True)
         if len(pieces.starts) + recipe.gap > recipe.size:
             continue  # one sentence longer than a batch
         if n + len(pieces.starts) + recipe.gap > recipe.size:

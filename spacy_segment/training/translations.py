@@ -12,7 +12,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from ..errors import Errors
-from ..models.pieces import tokenize
+from ..models.words import WordCutter
 from ..types import Bools1d, Floats2d, Ints1d
 from .formats import Record, find_files, read_records
 from .readers import corpus_name
@@ -34,11 +34,11 @@ def fold_in(
     RETURNS (Floats2d): (n_pieces, width), the changed ones as long in the median as they were.
     RAISES (ValueError): SEG110, SEG111; SEG211 if there is nothing in `PIVOT`.
     """
+    cutter = WordCutter(tokenizer, n_known)
 
     def pieces_of(record: Record) -> list[Ints1d]:
         edges = [*record.starts, len(record.text)]
-        texts = (record.text[a:b] for a, b in pairwise(edges))
-        return [tokenize(tokenizer, text, n_known=n_known, see_newlines=False).features[:, 0] for text in texts]
+        return [cutter(record.text[a:b])[0] for a, b in pairwise(edges)]
 
     meanings: dict[str, Floats2d] = {}
     others: dict[str, list[Record]] = defaultdict(list)

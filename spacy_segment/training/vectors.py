@@ -13,8 +13,9 @@ from tokenizers import Tokenizer
 from ..errors import Errors
 from ..files import write_atomically
 from ..models import serialize
-from ..models.pieces import N_BUCKETS, tokenize
+from ..models.pieces import N_BUCKETS
 from ..models.weights import pretrained_path
+from ..models.words import WordCutter
 from .distillation import distill
 from .formats import find_files
 from .plain_sentences import sentence_starts
@@ -97,11 +98,8 @@ def _make_vectors(
         for file in find_files(path, SUFFIXES)
     }
     analysed = width if teacher is None else width - teacher_width
-    bags = [
-        tokenize(tokenizer, passage, n_known=n_known, see_newlines=False).features[:, 0]
-        for passages in corpora.values()
-        for passage in passages
-    ]
+    cutter = WordCutter(tokenizer, n_known)
+    bags = [cutter(passage)[0] for passages in corpora.values() for passage in passages]
     vectors, telling = analyse(bags, n_known + N_BUCKETS, analysed, seed)
     if teacher is not None:
         sample = _sample(list(corpora.values()), np.random.default_rng(seed))
