@@ -6,8 +6,8 @@ largest sum of gains among those that keep the limits; without limits these are 
 So a segment stays as it is unless it breaks a limit, and then the best cuts are added, or the weakest dropped.
 
 No one threshold is best for all texts: where boundaries are plain it is near .5, where they are hard to tell far below.
-Without a given one, it is the one that promises the best F1 where it stands (`best_thresholds`); for topics, of which a text has
-few, the one that lets so many pass as the probabilities promise (`expected_threshold`).
+Without a given one, it is the one that promises the best F1 where it stands (`best_thresholds`). Topics, of which a text has few, are
+decided otherwise (`expected_pk`).
 """
 
 from collections import deque
@@ -18,8 +18,6 @@ from .errors import Errors
 from .length_prior import LengthPrior, best_of_lengths
 from .types import Floats1d, Ints1d
 
-# See `expected_threshold`.
-SHARE, LEAST, MOST, TRUST, USUAL = 0.7, 0.05, 0.6, 0.5, 0.3
 IMPOSSIBLE = -np.inf
 # Log-odds that no model gives.
 LARGEST = 1e4
@@ -69,9 +67,9 @@ def decode(
     may = must | (np.ones(n, dtype=bool) if forbidden is None else ~np.asarray(forbidden, dtype=bool))
     logits = np.asarray(logits, dtype=np.float64)
     if threshold is None:
-        gains = logits - _log_odds(best_thresholds(np.where(may & ~must, logits, -np.inf), certain))
+        gains = logits - log_odds(best_thresholds(np.where(may & ~must, logits, -np.inf), certain))
     else:
-        gains = logits - _log_odds(threshold)
+        gains = logits - log_odds(threshold)
     limited = min_length > 1 or max_length is not None
     if n_segments is not None:
         _check_number(n_segments, int(must.sum()), int(may.sum()))
@@ -115,21 +113,10 @@ def best_thresholds(logits: Floats1d, certain: float = CERTAIN) -> Floats1d:
     return best / 2
 
 
-def expected_threshold(logits: Floats1d) -> float:
-    """A threshold near the one that as many boundaries pass as a text promises: `SHARE` of the sum of its probabilities.
-
-    Where boundaries are few and far between, single probabilities are low, yet their sum tells how many there are. The sum errs
-    too, so that the threshold lies `TRUST` of the way from `USUAL` to that one, in log-odds.
-
-    logits (Floats1d): (n,) calibrated log-odds; the first does not count.
-    RETURNS (float): Between `LEAST` and `MOST` if all of them are.
-    """
-    falling = np.sort(np.exp(-np.logaddexp(0, -np.asarray(logits[1:], dtype=np.float64))))[::-1]
-    wanted = round(SHARE * float(falling.sum()))
-    around = np.concatenate([[1.0], falling, [0.0]])[wanted : wanted + 2]
-    promised = float(np.clip(around.mean(), LEAST, MOST))
-    odds = TRUST * _log_odds(promised) + (1 - TRUST) * _log_odds(USUAL)
-    return float(1 / (1 + np.exp(-odds)))
+def log_odds(threshold: float | Floats1d) -> Floats1d:
+    """Finite also at 0 and 1, where spaCy's find-threshold begins and ends."""
+    with np.errstate(divide="ignore"):
+        return np.clip(np.log(threshold) - np.log1p(-np.asarray(threshold)), -LARGEST, LARGEST)
 
 
 def _strongest(gains: Floats1d, must: np.ndarray, may: np.ndarray, n_segments: int) -> Ints1d:
@@ -217,12 +204,6 @@ def _best_of_number(
         j = int(back[j, k])
         starts.append(int(places[j]))
     return np.asarray(starts[::-1], dtype=np.int64)
-
-
-def _log_odds(threshold: float | Floats1d) -> Floats1d:
-    """Finite also at 0 and 1, where spaCy's find-threshold begins and ends."""
-    with np.errstate(divide="ignore"):
-        return np.clip(np.log(threshold) - np.log1p(-np.asarray(threshold)), -LARGEST, LARGEST)
 
 
 def _check(logits: Floats1d, threshold: float | None, min_length: int, max_length: int | None) -> None:

@@ -219,25 +219,3 @@ def test_decode_says_which_number_of_segments_is_possible():
 def test_decode_rejects_what_is_not_a_number():
     with pytest.raises(ValueError, match=r"SEG120.*unit 1"):
         decode(np.asarray([0.0, np.nan]))
-
-
-def log_odds(probs):
-    return np.log(probs) - np.log1p(-probs)
-
-
-def test_the_threshold_of_topics_goes_towards_as_many_as_are_expected():
-    clear = np.asarray([0.5] + [0.01] * 50 + [0.9] * 5)
-    vague = np.asarray([0.5] + [0.1] * 50 + [0.2] * 5)
-    for probs in (clear, vague):
-        wanted = round(decoding.SHARE * probs[1:].sum())
-        promised = np.sort(probs[1:])[::-1][wanted - 1 : wanted + 1].mean()
-        got = decoding.expected_threshold(log_odds(probs))
-        assert min(promised, decoding.USUAL) <= got <= max(promised, decoding.USUAL)
-        aim, usual = log_odds(np.clip(promised, decoding.LEAST, decoding.MOST)), log_odds(decoding.USUAL)
-        assert (log_odds(got) - usual) / (aim - usual) == pytest.approx(decoding.TRUST)
-
-
-@pytest.mark.parametrize(("n", "prob"), [(0, 0.5), (1, 0.5), (1000, 0.001), (10, 0.99)])
-def test_the_threshold_of_topics_stays_in_its_limits(n, prob):
-    threshold = decoding.expected_threshold(np.full(n, log_odds(prob)))
-    assert decoding.LEAST <= threshold <= decoding.MOST

@@ -97,7 +97,7 @@ class TopicSegmenter(Segmenter):
         (index of the span a part lies in, -1 for none).
     units (str): "sentences" or "paragraphs": what a topic may start with.
     threshold (float or None): A topic starts where its probability is above this; 0.5 suits the models without training.
-        None: about as many topics start as the probabilities of the Doc promise, see `decoding.expected_threshold`.
+        None: the segmentation of the smallest expected Pk, see `expected_pk`: boundaries also where none of several places is likely by itself.
     label_threshold (float): A label is given where its probability is above this; else `label_` is "TOPIC".
     min_length, max_length (int): Limits of a topic. Topics stay as they are unless they break a limit; then the best
         cuts are added (or the weakest dropped).

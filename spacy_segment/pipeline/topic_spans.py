@@ -7,8 +7,9 @@ import numpy as np
 from spacy.tokens import Doc, Span, SpanGroup
 
 from ..align import text_length, text_of
-from ..decoding import decode, expected_threshold
+from ..decoding import decode
 from ..errors import Errors
+from ..expected_pk import decided_log_odds
 from ..topics import NO_LABEL, Units, find_units, main_spans
 from ..types import Bools1d, Floats1d, Ints1d, TopicLogits
 
@@ -28,25 +29,27 @@ def make_group(doc: Doc, logits: TopicLogits, settings: Settings, *, labels: tup
         wanted = None
     if wanted is not None and wanted > n:
         raise ValueError(Errors.SEG221.format(name=name, n_segments=wanted, n_units=n))
-    limits = {limit: settings[limit] for limit in ("min_length", "max_length")}
-    limits["lengths"] = _lengths(doc, units, settings["length_unit"])
-    threshold = _threshold(logits.boundary, settings)
-    forced = _presets(doc, units, settings)
-    starts = parts = decode(logits.boundary, threshold=threshold, n_segments=wanted, forced=forced, **limits)
+    lengths = _lengths(doc, units, settings["length_unit"])
+    starts = parts = _decide(logits.boundary, settings, lengths, _presets(doc, units, settings), wanted)
     if settings["levels"] == 2 and logits.any_level is not None:
         is_start = np.zeros(n, dtype=bool)
         is_start[starts] = True
-        threshold = _threshold(logits.any_level, settings)
-        parts = decode(logits.any_level, threshold=threshold, forced=is_start, **limits)
+        parts = _decide(logits.any_level, settings, lengths, is_start)
     spans, attrs = _spans(doc, units, logits, starts, parts, labels, settings["label_threshold"])
     if settings["store_probs"]:
         attrs["boundary_probs"] = _token_probs(doc, units, logits.boundary)
     return SpanGroup(doc, name=key, spans=spans, attrs=attrs)
 
 
-def _threshold(logits: Floats1d, settings: Settings) -> float:
-    given = settings["threshold"]
-    return expected_threshold(logits) if given is None else given
+def _decide(
+    logits: Floats1d, settings: Settings, lengths: Ints1d, forced: Bools1d, wanted: int | None = None
+) -> Ints1d:
+    """Units that open a topic."""
+    threshold = settings["threshold"]
+    if threshold is None:
+        logits, threshold = decided_log_odds(logits, forced), 0.5
+    limits = {limit: settings[limit] for limit in ("min_length", "max_length")}
+    return decode(logits, threshold=threshold, n_segments=wanted, lengths=lengths, forced=forced, **limits)
 
 
 def _presets(doc: Doc, units: Units, settings: Settings) -> Bools1d:
