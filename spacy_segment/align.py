@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
-from spacy.attrs import ORTH, SPACY
+from spacy.attrs import DEP, ENT_IOB, ENT_KB_ID, ENT_TYPE, HEAD, LEMMA, MORPH, NORM, ORTH, POS, SENT_START, SPACY, TAG
 from spacy.strings import StringStore
 from spacy.tokens import Doc
 
@@ -20,6 +20,19 @@ ZWNJ = 0x200C
 # Docs of fewer tokens have few that come again; of longer ones the text of so many tokens is put together at once.
 SHORT = 200
 PART = 10_000
+# From so many splits on, a Doc is made anew; what tokens carry that this would lose, and what of a Doc stays.
+MANY = 16
+CARRIED = [TAG, POS, MORPH, LEMMA, DEP, HEAD, ENT_TYPE, ENT_IOB, ENT_KB_ID]
+KEPT = (
+    "user_data",
+    "cats",
+    "sentiment",
+    "has_unknown_spaces",
+    "user_hooks",
+    "user_token_hooks",
+    "user_span_hooks",
+    "_context",
+)
 
 
 def token_offsets(doc: Doc) -> tuple[Ints1d, Ints1d]:
@@ -91,12 +104,11 @@ def reference_doc(tokenizer: Callable[[str], Doc], text: str, starts: Sequence[i
     """
     offsets = next_text(text, starts)
     doc = tokenizer(text)
-    token_starts, _ = token_offsets(doc)
-    inside = offsets[~is_among(offsets, token_starts)]
+    inside, _ = _inside_tokens(doc, offsets)
     if len(inside):
-        doc = _split_tokens(doc, inside)
-        token_starts, _ = token_offsets(doc)
-    set_sent_starts(doc, is_among(token_starts, offsets))
+        words, spaces, _ = _split_words(doc, inside)
+        doc = Doc(doc.vocab, words=words, spaces=spaces)
+    set_sent_starts(doc, is_among(token_offsets(doc)[0], offsets))
     return doc
 
 
@@ -226,17 +238,57 @@ def is_space(doc: Doc) -> np.ndarray:
 
 def split_tokens(doc: Doc, offsets: Ints1d) -> None:
     """Split, in place, every token that one of the offsets, ascending, falls inside of."""
-    starts, _ = token_offsets(doc)
-    inside = offsets[~is_among(offsets, starts)]
-    if not len(inside):
-        return
-    owners = np.searchsorted(starts, inside, side="right") - 1
-    with doc.retokenize() as retokenizer:
-        for index in np.unique(owners).tolist():
-            token = doc[index]
-            edges = [0, *(inside[owners == index] - token.idx).tolist(), len(token)]
-            orths = [token.text[a:b] for a, b in pairwise(edges)]
-            retokenizer.split(token, orths, heads=[(token, 0)] * len(orths))
+    inside, owners = _inside_tokens(doc, offsets)
+    if len(inside) >= MANY and _is_bare(doc):
+        _rebuild(doc, inside)
+    elif len(inside):
+        with doc.retokenize() as retokenizer:
+            for index in np.unique(owners).tolist():
+                token = doc[index]
+                edges = [0, *(inside[owners == index] - token.idx).tolist(), len(token)]
+                orths = [token.text[a:b] for a, b in pairwise(edges)]
+                retokenizer.split(token, orths, heads=[(token, 0)] * len(orths))
+
+
+def _inside_tokens(doc: Doc, offsets: Ints1d) -> tuple[Ints1d, Ints1d]:
+    """The offsets that fall inside of tokens, and the tokens."""
+    starts, ends = token_offsets(doc)
+    owners = np.searchsorted(starts, offsets, side="right") - 1
+    inside = (offsets > starts[owners]) & (offsets < ends[owners])
+    return offsets[inside], owners[inside]
+
+
+def _is_bare(doc: Doc) -> bool:
+    """Whether a Doc carries nothing that belongs to tokens, but norms and sentence starts."""
+    return not (doc.to_array(CARRIED).any() or len(doc.spans) or doc.tensor.size)
+
+
+def _rebuild(doc: Doc, offsets: Ints1d) -> None:
+    """Split tokens of a bare Doc by making it anew where it stands: a retokenizer walks through the whole Doc for every split."""
+    words, spaces, first = _split_words(doc, offsets)
+    kept = {name: getattr(doc, name) for name in KEPT}
+    before, memory = {attr: doc.to_array(attr) for attr in (NORM, SENT_START)}, doc.mem
+    Doc.__init__(doc, doc.vocab, words=words, spaces=spaces)
+    doc.mem.refs.append(memory)  # somebody may hold tokens of before
+    for name, value in kept.items():
+        setattr(doc, name, value)
+    is_whole = np.diff(first, append=len(words)) == 1
+    norms, starts = doc.to_array(NORM), np.zeros(len(words), dtype=np.uint64)
+    norms[first[is_whole]] = before[NORM][is_whole]
+    starts[first] = before[SENT_START]
+    doc.from_array([NORM, SENT_START], np.stack([norms, starts], axis=1))
+
+
+def _split_words(doc: Doc, offsets: Ints1d) -> tuple[list[str], list[bool], Ints1d]:
+    """Words and spaces of a Doc whose tokens are split at offsets inside of them, and the first word of every token, (n_tokens,)."""
+    text = text_of(doc)
+    starts, ends = token_offsets(doc)
+    edges = np.union1d(starts, offsets)
+    owner = np.searchsorted(starts, edges, side="right") - 1
+    stops = np.minimum(np.append(edges[1:], len(text)), ends[owner])
+    spaces = doc.to_array(SPACY).astype(bool)[owner] & (stops == ends[owner])
+    words = [text[a:b] for a, b in zip(edges.tolist(), stops.tolist(), strict=True)]
+    return words, spaces.tolist(), np.searchsorted(edges, starts)
 
 
 def same_place(source: str, target: str, offsets: Ints1d) -> Ints1d:
@@ -251,14 +303,3 @@ def same_place(source: str, target: str, offsets: Ints1d) -> Ints1d:
     places = np.flatnonzero(~is_kind(code_points(target), "space"))
     ranks = np.cumsum(~is_kind(code_points(source), "space")) - 1
     return places[ranks[offsets]]
-
-
-def _split_tokens(doc: Doc, offsets: Ints1d) -> Doc:
-    words, spaces = [], []
-    for token in doc:
-        cuts = offsets[(offsets > token.idx) & (offsets < token.idx + len(token))] - token.idx
-        edges = [0, *cuts.tolist(), len(token)]
-        parts = [token.text[a:b] for a, b in pairwise(edges)]
-        words.extend(parts)
-        spaces.extend([False] * (len(parts) - 1) + [bool(token.whitespace_)])
-    return Doc(doc.vocab, words=words, spaces=spaces)

@@ -18,14 +18,16 @@ class Histogram:
 
     true, false (Ints1d): (N_BINS,) boundaries and other candidates.
     mass (Floats1d): (N_BINS,) sum of their probabilities.
+    missed (int): Boundaries that are no candidates.
     """
 
     true: Ints1d = field(default_factory=lambda: np.zeros(N_BINS, dtype=np.int64))
     false: Ints1d = field(default_factory=lambda: np.zeros(N_BINS, dtype=np.int64))
     mass: Floats1d = field(default_factory=lambda: np.zeros(N_BINS))
+    missed: int = 0
 
     def add(self, probs: Floats1d, gold: Bools1d) -> None:
-        """Count candidates. A boundary that is no candidate is one of probability 0."""
+        """Count candidates."""
         bins = np.clip(np.ceil(np.asarray(probs, dtype=np.float64) * N_BINS).astype(np.int64) - 1, 0, N_BINS - 1)
         self.true += np.bincount(bins[gold], minlength=N_BINS)
         self.false += np.bincount(bins[~gold], minlength=N_BINS)
@@ -35,7 +37,7 @@ class Histogram:
         """Counts if every candidate above a threshold were a boundary; it is rounded to a multiple of 1 / N_BINS."""
         first = round(threshold * N_BINS)
         right = int(self.true[first:].sum())
-        return PRF(tp=right, fp=int(self.false[first:].sum()), fn=int(self.true.sum()) - right)
+        return PRF(tp=right, fp=int(self.false[first:].sum()), fn=int(self.true.sum()) - right + self.missed)
 
     def calibration(self, n: int = 10) -> list[dict[str, float]]:
         """What probabilities mean: `n` groups of equal width with their mean, the share of boundaries, and their size."""

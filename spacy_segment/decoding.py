@@ -206,9 +206,14 @@ def _best_of_number(
     return np.asarray(starts[::-1], dtype=np.int64)
 
 
-def _check(logits: Floats1d, threshold: float | None, min_length: int, max_length: int | None) -> None:
+def check_logits(logits: Floats1d) -> None:
+    """RAISES (ValueError): SEG120 for logits that are not numbers."""
     if np.isnan(logits).any():
         raise ValueError(Errors.SEG120.format(index=int(np.flatnonzero(np.isnan(logits))[0])))
+
+
+def _check(logits: Floats1d, threshold: float | None, min_length: int, max_length: int | None) -> None:
+    check_logits(logits)
     if threshold is not None and not 0 <= threshold <= 1:
         raise ValueError(Errors.SEG200.format(name="threshold", expected="from 0 to 1", value=threshold))
     if min_length < 0:

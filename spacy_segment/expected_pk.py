@@ -10,7 +10,7 @@ Beeferman, Berger & Lafferty (1999), Statistical models for text segmentation (P
 
 import numpy as np
 
-from .decoding import log_odds
+from .decoding import check_logits, log_odds
 from .types import Bools1d, Floats1d, Ints1d
 
 # A window is worth a boundary where `same` is below this; at .5 too few stand, for places near one another are not independent.
@@ -30,7 +30,9 @@ def decided_log_odds(logits: Floats1d, forced: Bools1d) -> Floats1d:
     wanted, the weakest boundaries go, or the best ones come.
 
     RETURNS (Floats1d): (n,).
+    RAISES (ValueError): SEG120 for logits that are not numbers.
     """
+    check_logits(logits)
     odds = np.asarray(logits, dtype=np.float64) - log_odds(USUAL)
     stands = np.zeros(len(odds), dtype=bool)
     stands[least_expected_pk(logits, forced)] = True

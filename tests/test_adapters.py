@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import spacy
+import srsly
 from conftest import TEXTS, make_tiny
 from spacy.tokens import Doc
 
@@ -166,6 +167,42 @@ def test_settings_given_at_load_win(nlp, tmp_path):
     assert pipe.adapters["legal"].threshold == 0.7
     with pytest.raises(ValueError, match="SEG230"):
         spacy.load(tmp_path, config={"components": {SEGMENTER: {"adapter": "other"}}})
+
+
+def test_a_threshold_that_json_changes_does_not_count_as_given_at_load(trained, tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe(SEGMENTER, source=trained)
+    pipe = nlp.get_pipe(SEGMENTER)
+    pipe.cfg["configured"] = {**pipe.cfg["configured"], "threshold": 0.3}
+    nlp.config["components"][SEGMENTER]["threshold"] = 0.3
+    pipe.add_adapter("legal", make_adapter(nlp, 1, threshold=0.7))
+    pipe.cfg["threshold"] = 0.6
+    nlp.to_disk(tmp_path / "model")
+    loaded = spacy.load(tmp_path / "model").get_pipe(SEGMENTER)
+    assert loaded.cfg["threshold"] == pytest.approx(0.6)
+    assert loaded.adapters["legal"].threshold == pytest.approx(0.7)
+
+
+def test_what_was_given_at_one_load_is_not_given_at_the_next(nlp, tmp_path):
+    nlp.to_disk(tmp_path / "a")
+    loaded = spacy.load(tmp_path / "a", config={"components": {SEGMENTER: {"min_length": 5}}})
+    loaded.get_pipe(SEGMENTER).cfg["min_length"] = 7
+    loaded.to_disk(tmp_path / "b")
+    assert spacy.load(tmp_path / "b").get_pipe(SEGMENTER).cfg["min_length"] == 7
+
+
+def test_a_load_that_fails_changes_neither_adapters_nor_settings(nlp):
+    other = copy.deepcopy(nlp).get_pipe(SEGMENTER)
+    del other.adapters["verse"]
+    other.cfg["threshold"] = 0.9
+    data = srsly.msgpack_loads(other.to_bytes())
+    broken = srsly.msgpack_dumps({**data, "model": b"no model"})
+    pipe = nlp.get_pipe(SEGMENTER)
+    settings = dict(pipe.cfg)
+    with pytest.raises(ValueError, match="SEG300"):
+        pipe.from_bytes(broken)
+    assert pipe.cfg == settings
+    assert set(pipe.adapters) == {"legal", "verse"}
 
 
 def test_worker_processes_know_the_adapter_of_a_doc(nlp):

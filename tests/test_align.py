@@ -1,11 +1,14 @@
+from time import perf_counter
+
 import numpy as np
 import pytest
 import regex
 import spacy
 from hypothesis import given
 from hypothesis import strategies as st
-from spacy.tokens import Doc
+from spacy.tokens import Doc, DocBin, Span
 
+from spacy_segment import align
 from spacy_segment.align import (
     boundaries_of,
     move_to_tokens,
@@ -174,3 +177,49 @@ def test_the_text_of_a_doc_of_any_length(n):
     assert text_of(doc) == text == doc.text
     unspaced = Doc(doc.vocab, words=["ein", "an", "Wort"] * n, spaces=[True, False, False] * n)
     assert text_of(unspaced) == unspaced.text
+
+
+@pytest.mark.parametrize("lang", ["en", "xx"])
+def test_many_splits_are_the_same_as_few_at_a_time(lang, monkeypatch):
+    text = "Don't do it, can't he?  gonna work at 10a.m. ½\u200b今日は。いぬだ。 " * 8
+    rng = np.random.default_rng(0)
+    offsets = np.sort(rng.choice(np.arange(1, len(text)), size=80, replace=False))
+    docs = []
+    for many in (1, 1000):
+        monkeypatch.setattr(align, "MANY", many)
+        doc = spacy.blank(lang)(text)
+        doc.user_data["key"], doc._context, doc.cats["a"] = 1, "context", 0.5
+        doc[3].is_sent_start = True
+        token = doc[5]
+        known = token.text, token.norm_
+        split_tokens(doc, offsets)
+        assert (token.text, token.norm_) == known or many == 1000
+        docs.append(doc)
+    anew, retokenized = docs
+    assert len(anew) > len(spacy.blank(lang)(text)) + 20
+    for name in ("text_with_ws", "norm_", "idx", "ent_iob_"):
+        assert [getattr(token, name) for token in anew] == [getattr(token, name) for token in retokenized]
+    assert anew.text == text
+    assert (anew.user_data, anew._context, anew.cats) == ({"key": 1}, "context", {"a": 0.5})
+    assert anew.has_unknown_spaces == retokenized.has_unknown_spaces
+    assert DocBin(docs=[anew]).to_bytes()
+
+
+def test_what_tokens_carry_is_not_lost_by_many_splits():
+    doc = spacy.blank("xx")("ねこだいぬだ " * 40)
+    doc.ents = [Span(doc, 0, 1, label="ANIMAL")]
+    split_tokens(doc, np.arange(40) * 7 + 3)
+    assert len(doc) == 80
+    assert [ent.text for ent in doc.ents] == ["ねこだいぬだ"]
+
+
+def test_a_long_text_without_spaces_is_split_in_time_that_grows_with_it():
+    nlp = spacy.blank("xx")
+    seconds = []
+    for n in (2000, 8000):
+        doc = nlp("ねこだいぬだ " * n)
+        start = perf_counter()
+        split_tokens(doc, np.arange(n) * 7 + 3)
+        seconds.append(perf_counter() - start)
+        assert len(doc) == 2 * n
+    assert seconds[1] < 10 * max(seconds[0], 0.05)

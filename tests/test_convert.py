@@ -11,7 +11,7 @@ from spacy.tokens import DocBin
 
 from spacy_segment.scorers import CONDITION, CORPUS
 from spacy_segment.training.convert import convert_sentences, convert_topics, corrupt, split_of
-from spacy_segment.training.formats import read_records
+from spacy_segment.training.formats import find_files, read_records
 from spacy_segment.training.topic_formats import read_topics
 
 
@@ -80,3 +80,20 @@ def test_corrupt_writes_every_condition(corpus):
 def test_split_of(tmp_path):
     names = ["a.train.jsonl.gz", "en_ewt-ud-dev.conllu", "test.jsonl", "en_ewt-dev-first9.conllu", "contest.txt"]
     assert [split_of(tmp_path / name) for name in names] == ["train", "dev", "test", None, None]
+
+
+def test_files_that_are_called_by_their_split_alone_are_found_again(corpus, tmp_path):
+    (tmp_path / "in" / "health").mkdir(parents=True)
+    (tmp_path / "in" / "health" / "test.txt").write_text("\n".join(TEXTS[0]))
+    convert_sentences(str(tmp_path / "in"), tmp_path / "out")
+    assert [path.name for path in find_files(str(tmp_path / "out"))] == ["test.jsonl.gz"]
+
+
+def test_files_of_one_corpus_are_put_together(tmp_path):
+    folder = tmp_path / "in" / "news"
+    folder.mkdir(parents=True)
+    for split, text in (("train", "Bread is good."), ("test", "Rain falls.")):
+        (folder / f"en_x.{split}.txt").write_text(text)
+    assert corrupt(str(folder), tmp_path / "out") == 3
+    docs = DocBin().from_disk(tmp_path / "out" / "clean" / "news" / "en_x.spacy").get_docs(spacy.blank("xx").vocab)
+    assert sorted(doc.text for doc in docs) == ["Bread is good.", "Rain falls."]

@@ -49,3 +49,11 @@ def test_lengths_need_both_ends():
         {"from": 4, "to": 8, "n": 1, "wrong": 1},
         {"from": 16, "to": 32, "n": 1, "wrong": 1},
     ]
+
+
+def test_a_boundary_that_is_no_candidate_is_missed_at_threshold_0_too():
+    histogram = Histogram()
+    histogram.add(np.asarray([0.2, 0.9]), np.asarray([False, True]))
+    histogram.missed += 1
+    assert (histogram.at(0.0).recall, histogram.at(0.5).recall) == (0.5, 0.5)
+    assert sum(row["n"] for row in histogram.calibration()) == 2

@@ -193,7 +193,7 @@ def test_plot_says_what_is_wrong(work, monkeypatch):
         assert f"[SEG136] Cannot draw '{work / name}': {reason}" in fail(
             "segment-plot", work / name, "-o", work / "none"
         )
-    assert "SEG136" in fail("segment-plot", work / "sentences.json", "-o", work / "none", "-f", "bmp")
+    assert "SEG200" in fail("segment-plot", work / "sentences.json", "-o", work / "none", "-f", "bmp")
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
     assert "SEG137" in fail("segment-plot", work / "sentences.json", "-o", work / "none")
     assert not (work / "none").exists()

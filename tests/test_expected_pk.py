@@ -98,3 +98,8 @@ def test_the_component_takes_it_unless_told_how_to_decide():
     assert n_topics(threshold=0.5) == 1
     assert n_topics(max_length=4) == 4
     assert n_topics(n_segments=3) == 3
+
+
+def test_logits_that_are_no_numbers_are_named():
+    with pytest.raises(ValueError, match=r"SEG120.*1"):
+        decided_log_odds(np.asarray([0.0, np.nan, 1.0]), nothing(3))

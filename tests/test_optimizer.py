@@ -95,3 +95,24 @@ def test_write_atomically_keeps_the_old_file_when_it_fails(tmp_path, monkeypatch
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_parameter_whose_first_gradient_comes_later_is_resumed_too(tmp_path):
+    path = tmp_path / "state.safetensors"
+    first, second = np.full((2, 3), 1.0, dtype="f"), np.full(4, 2.0, dtype="f")
+    optimizer = AdamW(0.1, checkpoint=str(path), every=1)
+    for key, weights in (((1, "a"), first), ((2, "b"), second)):
+        optimizer(key, weights, np.ones_like(weights))
+    optimizer.step_schedules()
+    resumed = AdamW(0.1, checkpoint=str(path), every=1)
+    resumed.step_schedules()  # a batch that nothing is learned from
+    a, b = np.zeros_like(first), np.zeros_like(second)
+    resumed((1, "a"), a, np.ones_like(a))
+    resumed.step_schedules()  # saves what is still waiting as well
+    np.testing.assert_array_equal(a, first)
+    resumed((2, "b"), b, np.ones_like(b))
+    np.testing.assert_array_equal(b, second)
+    again = AdamW(0.1, checkpoint=str(path))
+    for key, weights in (((1, "a"), np.zeros_like(first)), ((2, "b"), np.zeros_like(second))):
+        again(key, weights, np.ones_like(weights))
+        assert weights.any()

@@ -25,6 +25,7 @@ from spacy_segment.training.packed import NOT_TOLD, Producers, Recipe, made_by_p
 from spacy_segment.training.packed_loop import PackedSettings, Pool, Torn, train_packed
 from spacy_segment.training.packed_losses import HIDDEN, PackedTensors, gold_loss, hide_pieces, taught_loss
 from spacy_segment.training.packed_optimizer import PackedOptimizer
+from spacy_segment.training.rescoring import fit_rescoring
 
 # Nothing is left out: a few steps are enough to learn the texts here.
 PLAIN = PackedSettings(size=256, learn_rate=0.01, warmup=10, dropout=0.0, hidden=0.0, bpe_dropout=0.0, n_processes=1)
@@ -411,3 +412,31 @@ def test_an_older_torch_is_named(nlp, folder, monkeypatch):
     monkeypatch.delattr(torch.optim, "Muon")
     with pytest.raises(ImportError, match="SEG438"):
         train_packed(nlp, config_of(folder), PLAIN)
+
+
+def test_settings_that_a_config_leaves_out_are_those_of_the_reader(nlp, folder):
+    config, meta = config_of(folder), nlp.get_pipe("sentence_segmenter").model.layers[0].shims[0].meta
+    train = {
+        "@readers": "spacy_segment.MixedCorpus.v1",
+        "path": config["corpora"]["train"]["path"],
+        "lengths": [200],
+        "augmenter": {"@augmenters": "spacy_segment.corruption_mix.v1", "weights": {"clean": 1.0}},
+    }
+    recipe = Recipe.of({"corpora": {"train": train}}, meta, size=512, gap=4)
+    assert recipe.corpus["join"] == 0.05
+    assert next(packed_batches(recipe, 0)).features.shape[0] == 512
+    for missing in ("lengths", "augmenter"):
+        with pytest.raises(ValueError, match="SEG200"):
+            Recipe.of({"corpora": {"train": {k: v for k, v in train.items() if k != missing}}}, meta, size=512, gap=4)
+
+
+def test_calibration_and_the_second_look_leave_adapters_out(nlp, monkeypatch):
+    pipe = nlp.get_pipe("sentence_segmenter")
+    pipe.cfg["adapter"] = "legal"
+    monkeypatch.setattr(pipe.adapters, "find", lambda name: None)
+    predict, seen = pipe.predict, []
+    monkeypatch.setattr(pipe, "predict", lambda docs: seen.append(pipe.cfg["adapter"]) or predict(docs))
+    calibrate(nlp, make_examples(nlp))
+    fit_rescoring(nlp, [make_examples(nlp)])
+    assert set(seen) == {None}
+    assert pipe.cfg["adapter"] == "legal"

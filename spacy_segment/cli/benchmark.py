@@ -17,6 +17,7 @@ from rich.progress import track
 from rich.table import Table
 from spacy.cli._util import app
 
+from ..align import next_text
 from ..errors import Errors
 from ..files import check_output, write_output
 from ..metrics import PRF, count
@@ -150,7 +151,7 @@ def measure(splitter: Splitter, records: list[Record], condition: str) -> Result
     predicted = splitter([c.text for c in changed])
     result = Result(seconds=perf_counter() - start)
     for c, starts in zip(changed, predicted, strict=True):
-        result.add(c.text, c.starts.tolist(), starts)
+        result.add(c.text, next_text(c.text, c.starts.tolist()).tolist(), starts)
     return result
 
 

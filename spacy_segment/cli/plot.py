@@ -12,11 +12,13 @@ import typer
 from spacy.cli._util import app
 from wasabi import msg
 
-from ..errors import Errors
+from ..errors import Errors, check_choice
 from ..files import output_file
 from .reporting import in_words, reported
 
 FORMATS = ("png", "svg", "pdf")
+# What a file would tell of the time it was made at.
+UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 MARKS = "o^svDP*X"
 # Inches of a panel of learning curves.
 PANEL_WIDTH = 4.5
@@ -44,15 +46,15 @@ def draw_file(file: Path, output: Path, kind: str) -> Iterator[str]:
     """Draw what a file holds.
 
     YIELDS (str): Names of the pictures.
-    RAISES (ValueError): SEG136 if it is none of the known files, or the format is unknown. ImportError: SEG137.
+    RAISES (ValueError): SEG136 if it is none of the known files; SEG200 for an unknown format. (ImportError): SEG137.
     """
-    if kind not in FORMATS:
-        raise ValueError(Errors.SEG136.format(path=file, reason=f"the format must be one of {', '.join(FORMATS)}"))
+    check_choice(FORMATS, format=kind)
     try:
         import matplotlib
     except ImportError as error:
         raise ImportError(Errors.SEG137) from error
     matplotlib.use("Agg")
+    matplotlib.rcParams["svg.hashsalt"] = "spacy_segment"
     try:
         figures = {what: _figure(draw, data) for what, draw, data in _pictures(file)}
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
@@ -60,8 +62,8 @@ def draw_file(file: Path, output: Path, kind: str) -> Iterator[str]:
     for what, figure in figures.items():
         name = f"{file.stem}-{what}.{kind}"
         with output_file(output / name) as target:
-            # Without a date the same figures give the same bytes.
-            figure.savefig(target, format=kind, dpi=120, metadata={"Date": None} if kind == "svg" else {})
+            # Without dates (and names drawn at random) the same figures give the same bytes.
+            figure.savefig(target, format=kind, dpi=120, metadata=UNDATED.get(kind))
         yield name
 
 

@@ -27,7 +27,7 @@ def speed_cli(
     model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded model if left out"),
     size: int = typer.Option(500_000, help="Characters of every file, repeated if it is shorter"),
     long: int = typer.Option(5_000_000, help="Characters of the one long text that memory is measured on"),
-    runs: int = typer.Option(5, help="Timed runs after one that is not"),
+    runs: int = typer.Option(5, min=1, help="Timed runs after one that is not"),
     reference: bool = typer.Option(
         False, "--reference", help="Instead, a random SaT checkpoint beside wtpsplit, in CPU time (GPU: wall time)"
     ),
@@ -43,29 +43,28 @@ def speed_cli(
         files = find_files(data)
         texts = {path: _texts(path, size) for path in files}
         setup_gpu(gpu_id)
-    import torch
+        import torch
 
-    console = Console()
-    names = ("spacy-segment", "spacy", "torch", *(["transformers", "wtpsplit"] if reference else []))
-    versions = ", ".join(f"{name} {splitter_version(name)}" for name in names)
-    where = torch.cuda.get_device_name(gpu_id) if gpu_id >= 0 else f"{torch.get_num_threads()} threads"
-    console.print(f"Python {platform.python_version()}, {versions}, {where}")
-    if reference:
-        groups = workloads([record for path in files for record in read_records(path)], scale)
-        with reported():
+        console = Console()
+        names = ("spacy-segment", "spacy", "torch", *(["transformers", "wtpsplit"] if reference else []))
+        versions = ", ".join(f"{name} {splitter_version(name)}" for name in names)
+        where = torch.cuda.get_device_name(gpu_id) if gpu_id >= 0 else f"{torch.get_num_threads()} threads"
+        console.print(f"Python {platform.python_version()}, {versions}, {where}")
+        if reference:
+            groups = workloads([record for path in files for record in read_records(path)], scale)
             compare(groups, dtypes=precisions, n_layers=n_layers, hidden_width=hidden_width)
-        return
-    table = Table("texts", "documents", "characters", "characters/s (median)", "min", "max")
-    for path, docs in texts.items():
-        rates = measure_speed(model, docs, runs)
-        row = [f"{value:,.0f}" for value in (len(docs), sum(map(len, docs)), median(rates), min(rates), max(rates))]
-        table.add_row(path.name, *row)
-    console.print(table)
-    memory = Table("one text of", "seconds", "characters/s", "peak memory of the process")
-    for part in (long // 5, long):
-        seconds, peak = measure_long(model, "\n".join(_texts(files[0], part))[:part])
-        memory.add_row(f"{part:,} characters", f"{seconds:.1f}", f"{part / seconds:,.0f}", f"{peak / 1e6:,.0f} MB")
-    console.print(memory)
+            return
+        table = Table("texts", "documents", "characters", "characters/s (median)", "min", "max")
+        for path, docs in texts.items():
+            rates = measure_speed(model, docs, runs)
+            row = [f"{value:,.0f}" for value in (len(docs), sum(map(len, docs)), median(rates), min(rates), max(rates))]
+            table.add_row(path.name, *row)
+        console.print(table)
+        memory = Table("one text of", "seconds", "characters/s", "peak memory of the process")
+        for part in (long // 5, long):
+            seconds, peak = measure_long(model, "\n".join(_texts(files[0], part))[:part])
+            memory.add_row(f"{part:,} characters", f"{seconds:.1f}", f"{part / seconds:,.0f}", f"{peak / 1e6:,.0f} MB")
+        console.print(memory)
 
 
 def measure_speed(model: str | None, texts: list[str], runs: int) -> list[float]:

@@ -123,6 +123,7 @@ def _of_pipeline(name: str) -> Segmenter:
 
 def _with(pipe: TopicSegmenter) -> Segmenter:
     def mark(doc: Doc, mean: float) -> Bools1d:
+        doc.spans.pop(pipe.key, None)  # what another found here
         doc = pipe(doc)
         starts = find_units(doc, "sentences").starts
         return topics_of(doc, pipe.key, starts)[0]

@@ -16,13 +16,13 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..align import reference_doc
-from ..errors import Errors
+from ..errors import Errors, check_choice
 from ..files import check_output, write_output
 from ..metrics import PRF, boundary_prf, boundary_similarity, pk, window_diff
 from ..pipeline.topic_segmenter import TopicSegmenter
 from ..scorers import CORPUS, LANGUAGE
 from ..topics import TOPICS, find_units, topics_of
-from ..training.plain_sentences import sentence_starts
+from ..training.plain_sentences import SENTENCES, sentence_starts
 from ..training.topic_readers import TopicCorpus
 from ..types import Bools1d
 from .benchmark import benchmark_app, say_missing
@@ -100,6 +100,7 @@ def topics_cli(
     """Pk, WindowDiff, B, boundary F1 and speed of topic segmenters; a corpus is a folder, means are over corpora."""
     with reported():
         check_output(output)
+        check_choice(("ours", *SENTENCES), sentences=sentences)
         nlp = load_pipeline(model, "xx", {}, topics=True)
         pipe = find_pipe(nlp, TopicSegmenter)
         if threshold is not None:

@@ -109,7 +109,7 @@ def finish_loss(
         weighted sum.
     RAISES (ValueError): SEG200 if no part that counts applies to the model.
     """
-    if not losses:
+    if not any(weights[name] for name in losses):
         expected = "weights of parts that apply: without labels there is none to classify"
         raise ValueError(Errors.SEG200.format(name="weights", expected=expected, value=weights))
     total = sum(weights[name] * loss for name, loss in losses.items())

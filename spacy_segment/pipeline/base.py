@@ -94,10 +94,13 @@ class Segmenter(TrainablePipe):
 
     @contextmanager
     def _loading(self, exclude: Iterable[str]) -> Iterator[None]:
-        """Whatever is wrong with a file has a coded error; settings given before the load win over those in it."""
+        """Whatever is wrong with a file has a coded error and leaves the settings as they were; those given before the load win over
+        those in it.
+        """
         given = self.cfg["configured"]
         nodes = [node for node in self.model.walk() if any(hasattr(shim, "is_built") for shim in node.shims)]
         options = [dict(node.attrs) for node in nodes]  # thinc would put the saved ones in their places
+        before = dict(self.cfg)
         try:
             yield
             for node, attrs in zip(nodes, options, strict=True):
@@ -107,6 +110,10 @@ class Segmenter(TrainablePipe):
             self._settle(given)
             settle_sources(self)
         except Exception as error:  # the files may hold anything, and so may the errors of their readers
+            self.cfg.clear()
+            self.cfg.update(before)
+            for node, attrs in zip(nodes, options, strict=True):
+                node.attrs.update(attrs)
             if str(error).startswith("[SEG"):
                 raise
             raise ValueError(Errors.SEG300.format(reason=f"{type(error).__name__}: {error}")) from error
@@ -123,11 +130,19 @@ class Segmenter(TrainablePipe):
             if values is not None and not np.isfinite(np.asarray(values)).all():
                 raise ValueError(Errors.SEG301.format(problems=f"Not finite: the {name} of a prediction."))
 
-    def _settle(self, given: dict[str, Any]) -> None:
-        """Settings given at load win over saved ones; a factory default does not count as given."""
-        saved = self.cfg["configured"]
-        self.cfg.update({k: v for k, v in given.items() if v not in (self.defaults[k], saved.get(k))})
+    def _settle(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Settings given at load win over saved ones; a factory default does not count as given. RETURNS (dict): Those that win."""
+        saved, defaults, read = self.cfg["configured"], _as_read(self.defaults), _as_read(given)
+        winning = {name: given[name] for name in given if read[name] not in (defaults[name], saved.get(name))}
+        self.cfg.update(winning)
+        self.cfg["configured"] = given
         self.check(self.cfg)
+        return winning
 
     def _tell_model(self) -> None:
         """Pass settings on that the model has to know."""
+
+
+def _as_read(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings as they come back from a file, whose reader makes 0.30000000000000004 of 0.3."""
+    return srsly.json_loads(srsly.json_dumps(settings))

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,16 @@ class SentenceSegmenter(Segmenter):
         self.adapters.find(name)
         self.cfg["adapter"] = name
 
+    @contextmanager
+    def without_adapter(self) -> Iterator[None]:
+        """The base model alone, for a while."""
+        active = self.cfg["adapter"]
+        self.set_adapter(None)
+        try:
+            yield
+        finally:
+            self.set_adapter(active)
+
     def add_adapter(self, name: str, adapter: Adapter | bytes | str | Path) -> None:
         """Give the component an adapter, or another one of that name.
 
@@ -278,35 +289,50 @@ class SentenceSegmenter(Segmenter):
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "SentenceSegmenter":
         """Load. RAISES (ValueError): as in `Segmenter`; SEG330 for a broken adapter."""
-        try:
-            self.adapters.from_dict(srsly.msgpack_loads(bytes_data).get("adapters", {}))
-        except Exception as error:  # bytes of any kind
-            if str(error).startswith("[SEG"):
-                raise
-            raise ValueError(Errors.SEG300.format(reason=f"{type(error).__name__}: {error}")) from error
-        return super().from_bytes(bytes_data, exclude=exclude)
+        with self._changing_adapters():
+            try:
+                self.adapters.from_dict(srsly.msgpack_loads(bytes_data).get("adapters", {}))
+            except Exception as error:  # bytes of any kind
+                if str(error).startswith("[SEG"):
+                    raise
+                raise ValueError(Errors.SEG300.format(reason=f"{type(error).__name__}: {error}")) from error
+            return super().from_bytes(bytes_data, exclude=exclude)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Save, adapters in a folder of their own. RAISES (OSError): SEG303; (ValueError): SEG311."""
         super().to_disk(path, exclude=exclude)
-        self.adapters.to_disk(Path(path) / "adapters")
+        try:
+            self.adapters.to_disk(Path(path) / "adapters")
+        except OSError as error:
+            raise OSError(Errors.SEG303.format(path=path, reason=error)) from error
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "SentenceSegmenter":
         """Load. RAISES (ValueError): as in `Segmenter`; SEG330 for a broken adapter."""
-        self.adapters.from_disk(Path(path) / "adapters")
-        return super().from_disk(path, exclude=exclude)
+        with self._changing_adapters():
+            self.adapters.from_disk(Path(path) / "adapters")
+            return super().from_disk(path, exclude=exclude)
 
-    def _settle(self, given: dict[str, Any]) -> None:
+    @contextmanager
+    def _changing_adapters(self) -> Iterator[None]:
+        """They are those of before if it fails."""
+        before = dict(self.adapters)
+        try:
+            yield
+        except BaseException:
+            self.adapters.clear()
+            self.adapters.update(before)
+            raise
+
+    def _settle(self, given: dict[str, Any]) -> dict[str, Any]:
         """As for both components; a threshold that is given holds for the adapters as well.
 
         RAISES (ValueError): SEG200; SEG230 if there is no adapter of the name in `cfg`.
         """
-        saved = {**DEFAULTS, **self.cfg["configured"]}
-        self.cfg = {**DEFAULTS, **self.cfg}
-        super()._settle(given)
+        winning = super()._settle(given)
         self.adapters.find(self.cfg["adapter"])
-        if given["threshold"] not in (DEFAULTS["threshold"], saved["threshold"]):
-            self.adapters.set_threshold(given["threshold"])
+        if "threshold" in winning:
+            self.adapters.set_threshold(winning["threshold"])
+        return winning
 
 
 def _batches(docs: list[Doc], n_characters: int) -> Iterator[list[Doc]]:

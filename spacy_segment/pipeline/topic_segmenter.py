@@ -1,6 +1,7 @@
 """`nlp.add_pipe("topic_segmenter")`: writes topics into `doc.spans`."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -123,7 +124,7 @@ class TopicSegmenter(Segmenter):
         **settings: Any,
     ) -> None:
         super().__init__(vocab, model, name, scorer, settings)
-        self.scorer = None if scorer is None else _with_key(scorer, self.key)
+        self.scorer = None if scorer is None else partial(scorer, spans_key=self.key)
         self._rng = np.random.default_rng(0)
 
     @property
@@ -270,14 +271,3 @@ class TopicSegmenter(Segmenter):
                 set_labels(self.model, (NO_LABEL, *names) if names else ())
         self.model.initialize(X=[example.reference for example in sample])
         settle_sources(self)
-
-
-class _with_key:
-    """A scorer that is told the key of the spans; a class, so that it pickles."""
-
-    def __init__(self, scorer: Callable, key: str) -> None:
-        self.scorer = scorer
-        self.key = key
-
-    def __call__(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-        return self.scorer(examples, **{"spans_key": self.key, **kwargs})

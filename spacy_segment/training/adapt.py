@@ -133,14 +133,8 @@ def adapt(
     documents = read_examples(examples)
     pipe = _segmenter(nlp, component)
     fix_random_seed(settings.seed)
-    active = pipe.cfg["adapter"]
-    pipe.set_adapter(None)
-    try:
-        with train_adapter(pipe.model, rank=settings.rank, alpha=settings.alpha):
-            adapter, adaptation = _train(nlp, pipe, documents, settings, watch or (lambda done, total: None))
-    except BaseException:
-        pipe.set_adapter(active)
-        raise
+    with pipe.without_adapter(), train_adapter(pipe.model, rank=settings.rank, alpha=settings.alpha):
+        adapter, adaptation = _train(nlp, pipe, documents, settings, watch or (lambda done, total: None))
     pipe.add_adapter(name, adapter)
     pipe.set_adapter(name)
     return Adaptation(**adaptation, seconds=perf_counter() - start)

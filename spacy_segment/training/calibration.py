@@ -26,20 +26,21 @@ Scores = dict[tuple[float, float], float]  # scale and shift -> figure
 
 
 def calibrate(nlp: Language, examples: Iterable[Example], component: str = "sentence_segmenter") -> Scores:
-    """Give the model of a component the scale and the shift with the best mean boundary F1 over conditions and corpora. A second
-    look, fitted to the logits of before, is lost.
+    """Give the model of a component the scale and the shift with the best mean boundary F1 over conditions and corpora, without
+    an adapter. A second look, fitted to the logits of before, is lost.
 
     RETURNS (dict): The figure of every scale and shift that was tried.
     """
     pipe: Any = nlp.get_pipe(component)
     pipe.model.set_param("rescoring", NO_RESCORING)
     references = [example.reference for example in examples]
-    boundaries = [pipe.predict([nlp.make_doc(reference.text)])[0] for reference in references]
+    with pipe.without_adapter():
+        boundaries = [pipe.predict([nlp.make_doc(reference.text)])[0] for reference in references]
 
-    def score(scale: float, shift: float) -> float:
-        return macro_f(nlp, pipe, references, [replace(b, logits=scale * b.logits + shift) for b in boundaries])
+        def score(scale: float, shift: float) -> float:
+            return macro_f(nlp, pipe, references, [replace(b, logits=scale * b.logits + shift) for b in boundaries])
 
-    scores = {(scale, shift): score(scale, shift) for scale, shift in product(SCALES, SHIFTS)}
+        scores = {(scale, shift): score(scale, shift) for scale, shift in product(SCALES, SHIFTS)}
     scale, shift = max(scores, key=scores.__getitem__)
     head = pipe.model.layers[1]
     W, b = (np.array(head.ops.to_numpy(head.get_param(name))) for name in ("W", "b"))

@@ -42,7 +42,8 @@ def convert_sentences(source: str, output: Path) -> int:
         raise ValueError(Errors.SEG112.format(path=source))
     for path, split in files.items():
         name = SPLIT.split(path.name)[0].removesuffix("-ud")
-        _write_lines(output / folder_name(path) / f"{name}.{split}.jsonl.gz", map(_sentences, read_records(path)))
+        file = ".".join(filter(None, (name, split, "jsonl.gz")))
+        _write_lines(output / folder_name(path) / file, map(_sentences, read_records(path)))
     return len(files)
 
 
@@ -65,17 +66,20 @@ def convert_topics(source: str, output: Path) -> int:
 
 
 def corrupt(source: str | list[str], output: Path, limit: int = 0) -> int:
-    """Write CONDITION/FOLDER/NAME.spacy: test sets under every condition, for `spacy evaluate` and its like.
+    """Write CONDITION/FOLDER/NAME.spacy: test sets under every condition, for `spacy evaluate` and its like. Files of one folder
+    and name are one corpus, whatever their splits.
 
-    limit (int): Characters of every file, 0 for all.
+    limit (int): Characters of every corpus, 0 for all.
     RETURNS (int): Number of files.
     RAISES (ValueError): SEG110, SEG111. (OSError): SEG139.
     """
     nlp = spacy.blank("xx")
-    n = 0
+    corpora: dict[str, list[Path]] = defaultdict(list)
     for path in find_files(source):
-        corpus = corpus_name(path)
-        texts = list(limited(read_records(path, nlp.vocab), 0, limit))
+        corpora[corpus_name(path)].append(path)
+    for corpus, paths in corpora.items():
+        records = (record for path in paths for record in read_records(path, nlp.vocab))
+        texts = list(limited(records, 0, limit))
         for condition, change in CONDITIONS.items():
             docs = DocBin(store_user_data=True)
             for text, starts in texts:
@@ -85,8 +89,7 @@ def corrupt(source: str | list[str], output: Path, limit: int = 0) -> int:
                     doc.user_data.update({CORPUS: corpus, CONDITION: condition})
                     docs.add(doc)
             write_output(output / condition / f"{corpus}.spacy", docs.to_bytes())
-            n += 1
-    return n
+    return len(corpora) * len(CONDITIONS)
 
 
 def concatenations(source: str | list[str], output: Path, n: int = 12, seed: int = 0) -> int:

@@ -33,6 +33,7 @@ class AdamW(Optimizer):
     grad_clip (float): Largest norm of the gradient of one parameter, 0 for no limit.
     checkpoint (str or None): File to keep state in. If it is there, training goes on from it.
     every (int): Steps between checkpoints.
+    resumed (dict): State of the checkpoint that no parameter has taken yet: each does when its first gradient comes.
     RAISES (ValueError): SEG420 if the checkpoint cannot be read or belongs to another model.
 
     Loshchilov & Hutter (2019), Decoupled weight decay regularization, algorithm 2.
@@ -64,11 +65,10 @@ class AdamW(Optimizer):
 
     def __call__(self, key: Any, weights: Any, gradient: Any, *, lr_scale: float = 1.0) -> tuple[Any, Any]:
         """Update weights in place. RETURNS (tuple): The weights, and the gradient set to zero."""
-        if key not in self.latest:
-            self._start(key, weights)
+        resumes = key not in self.latest and self._start(key, weights)
         self.latest[key] = weights
         w, g = torch.from_dlpack(weights), torch.from_dlpack(gradient)  # the same memory, on whatever device
-        if not self.resumed:  # the first step after a resumption only puts the stored state in place
+        if not resumes:  # the first step of a parameter after a resumption only puts the stored state in place
             self._step(w, g, self.mom1[key], self.mom2[key], self.learn_rate * lr_scale)
         g.zero_()
         return weights, gradient
@@ -85,28 +85,35 @@ class AdamW(Optimizer):
         scale = (second / (1 - self.b2**step)).sqrt_().add_(self.eps)
         w.addcdiv_(first, scale, value=-rate / (1 - self.b1**step))
 
-    def _start(self, key: Any, weights: Any) -> None:
-        """Fresh moments, or those of the checkpoint together with its weights."""
+    def _start(self, key: Any, weights: Any) -> bool:
+        """Fresh moments, or those of the checkpoint together with its weights. RETURNS (bool): Whether they are of the checkpoint."""
         place = len(self.latest)
         self.latest[key] = weights
         ops = get_array_ops(weights)
         self.mom1[key], self.mom2[key] = ops.alloc(weights.shape), ops.alloc(weights.shape)
-        if self.resumed:
-            stored = stored_state(self.checkpoint, self.resumed, place, weights.shape, key[1])
-            for target, array in zip((weights, self.mom1[key], self.mom2[key]), stored, strict=True):
-                target[...] = ops.asarray(array)
+        if not self.resumed:
+            return False
+        stored = stored_state(self.checkpoint, self.resumed, place, weights.shape, key[1])
+        for name, target, array in zip(STATE, (weights, self.mom1[key], self.mom2[key]), stored, strict=True):
+            target[...] = ops.asarray(array)
+            del self.resumed[f"{place}.{name}"]
+        return True
 
     def step_schedules(self) -> None:
         super().step_schedules()
-        self.resumed = {}
         self.n_steps += 1
         if self.checkpoint is not None and self.n_steps % self.every == 0:
             self.save(self.checkpoint)
 
     def save(self, path: Path) -> None:
         """Write weights, moments and the number of steps. RAISES (OSError): SEG421."""
-        states = ((weights, self.mom1[key], self.mom2[key]) for key, weights in self.latest.items())
-        write_checkpoint(path, self.n_steps, ([get_array_ops(a).to_numpy(a) for a in state] for state in states))
+        states = [(weights, self.mom1[key], self.mom2[key]) for key, weights in self.latest.items()]
+        arrays = [[get_array_ops(a).to_numpy(a) for a in state] for state in states]
+        waiting = range(
+            len(arrays), len(arrays) + len(self.resumed) // len(STATE)
+        )  # no gradient yet since the resumption
+        arrays += [[self.resumed[f"{place}.{name}"] for name in STATE] for place in waiting]
+        write_checkpoint(path, self.n_steps, arrays)
 
 
 def write_checkpoint(path: Path, steps: int, states: Iterable[Sequence[np.ndarray]]) -> None:

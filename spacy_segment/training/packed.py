@@ -1,9 +1,10 @@
 """Batches of packed pieces for the small encoder, made by several processes at once: one alone cannot feed a GPU."""
 
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import signature
 from queue import Empty, Full
 from typing import Any
 
@@ -15,9 +16,9 @@ from ..loss import gold_marks, piece_boundaries
 from ..models.banded import flatten
 from ..models.pieces import Pieces, tokenize
 from ..models.words import WordCutter
-from .augmenters import draw_corruption
+from .augmenters import corruption_mix, draw_corruption
 from .corruption import Corrupted
-from .readers import load_shelves, mix
+from .readers import MixedCorpus, load_shelves, mix
 
 # Of a place whose boundary, or whose mark, does not count.
 NOT_TOLD = -1
@@ -65,15 +66,28 @@ class Recipe:
     def of(
         cls, config: dict[str, Any], meta: dict[str, Any], *, size: int, gap: int, bpe_dropout: float = 0.0
     ) -> "Recipe":
-        """From `[corpora.train]` of a config. RAISES (ValueError): SEG200 if it is no mixture with corruptions, SEG210."""
+        """From `[corpora.train]` of a config, what it leaves out as the mixture and the corruptions have it.
+
+        RAISES (ValueError): SEG200 if it is no mixture with corruptions, SEG210.
+        """
         corpus = dict(config["corpora"]["train"])
         augmenter = dict(corpus.pop("augmenter", None) or {})
         kinds = corpus.pop("@readers", None), augmenter.pop("@augmenters", None)
         wanted = ("spacy_segment.MixedCorpus.v1", "spacy_segment.corruption_mix.v1")
         if kinds != wanted:
             raise ValueError(Errors.SEG200.format(name="corpora.train", expected=" with ".join(wanted), value=kinds))
+        corpus, augmenter = {**_defaults(MixedCorpus), **corpus}, {**_defaults(corruption_mix), **augmenter}
+        if "weights" not in augmenter or "lengths" not in corpus:
+            expected = "with `lengths`, and an augmenter with `weights`"
+            raise ValueError(Errors.SEG200.format(name="corpora.train", expected=expected, value=sorted(corpus)))
         draw_corruption(augmenter["weights"], augmenter["abbreviated"])
         return cls(corpus, augmenter, meta["tokenizer"], meta["n_known"], size, gap, bpe_dropout)
+
+
+def _defaults(function: Callable) -> dict[str, Any]:
+    """What its parameters are if left out."""
+    parameters = signature(function).parameters.values()
+    return {parameter.name: parameter.default for parameter in parameters if parameter.default is not parameter.empty}
 
 
 def packed_batches(recipe: Recipe, seed: int) -> Iterator[PackedBatch]:

@@ -53,12 +53,17 @@ class Sample:
 def fit_rescoring(
     nlp: Language, sets: list[Iterable[Example]], *, component: str = "sentence_segmenter", seed: int = 0
 ) -> list[Scores]:
-    """Give a sentence segmenter a second look, if that helps on corpora that it is not fitted to.
+    """Give a sentence segmenter a second look, if that helps on corpora that it is not fitted to. Adapters are off meanwhile.
 
     sets (list): Kinds of texts that count alike, such as whole documents and short parts, each of many corpora.
     RETURNS (list of Scores): Of every set.
     """
     pipe: Any = nlp.get_pipe(component)
+    with pipe.without_adapter():
+        return _fit_rescoring(nlp, pipe, sets, seed)
+
+
+def _fit_rescoring(nlp: Language, pipe: Any, sets: list[Iterable[Example]], seed: int) -> list[Scores]:
     pipe.model.set_param("rescoring", NO_RESCORING)
     samples = [sample for i, examples in enumerate(sets) for sample in _observe(nlp, pipe, i, examples)]
     corpora = sorted({sample.group[1] for sample in samples})
