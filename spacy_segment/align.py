@@ -124,15 +124,13 @@ def set_sent_starts(doc: Doc, is_start: np.ndarray) -> None:
 
 
 def sent_start_offsets(doc: Doc) -> Ints1d:
-    """Character offsets of the sentence starts of a Doc. Token 0 starts one; unset tokens do not.
+    """Character offsets of the sentence starts of a Doc, see `starts_sentence`.
 
     RETURNS (Ints1d): Offsets of the first character that is not white space of every sentence.
     """
     if not len(doc):
         return np.zeros(0, dtype=np.int64)
-    flags = doc.to_array("SENT_START").astype(np.int64) == 1
-    flags[0] = True
-    return next_text(text_of(doc), token_offsets(doc)[0][flags].tolist())
+    return next_text(text_of(doc), token_offsets(doc)[0][starts_sentence(doc)].tolist())
 
 
 def boundaries_of(pieces: PieceStates) -> Boundaries:
@@ -224,6 +222,13 @@ def _follows_linker(points: Ints1d, offsets: Ints1d) -> np.ndarray:
 def _holds_unspaced(points: Ints1d, starts: Ints1d) -> np.ndarray:
     """Whether a character of a script without spaces is in the token at each start, (len(starts),)."""
     return np.logical_or.reduceat(is_kind(points, "unspaced"), starts)
+
+
+def starts_sentence(doc: Doc) -> np.ndarray:
+    """RETURNS (ndarray): Whether each token starts a sentence, (n_tokens,). Token 0 does; unset tokens do not."""
+    flags = doc.to_array("SENT_START").astype(np.int64) == 1
+    flags[:1] = True
+    return flags
 
 
 def has_sents(doc: Doc) -> bool:

@@ -16,11 +16,10 @@ import numpy as np
 
 from .errors import Errors
 from .length_prior import LengthPrior, best_of_lengths
+from .odds import log_odds, sigmoid
 from .types import Floats1d, Ints1d
 
 IMPOSSIBLE = -np.inf
-# Log-odds that no model gives.
-LARGEST = 1e4
 # How far `best_thresholds` looks to either side, in units, how many units it takes at once, and the thresholds it compares.
 REACH = 256
 BLOCK = 4096
@@ -97,7 +96,7 @@ def best_thresholds(logits: Floats1d, certain: float = CERTAIN) -> Floats1d:
 
     Lipton, Elkan & Naryanaswamy (2014), Optimal thresholding of classifiers to maximize F1 measure, theorem 1.
     """
-    probs = np.exp(-np.logaddexp(0, -logits))
+    probs = sigmoid(logits)
     n = len(probs)
     best = np.zeros(n)
     for begin in range(0, n, BLOCK):
@@ -111,12 +110,6 @@ def best_thresholds(logits: Floats1d, certain: float = CERTAIN) -> Floats1d:
         hits, found = end + around[1 : 1 + len(GRID)], end + around[1 + len(GRID) :]
         best[units] = (2 * hits / (found + end + around[0])).max(axis=0)
     return best / 2
-
-
-def log_odds(threshold: float | Floats1d) -> Floats1d:
-    """Finite also at 0 and 1, where spaCy's find-threshold begins and ends."""
-    with np.errstate(divide="ignore"):
-        return np.clip(np.log(threshold) - np.log1p(-np.asarray(threshold)), -LARGEST, LARGEST)
 
 
 def _strongest(gains: Floats1d, must: np.ndarray, may: np.ndarray, n_segments: int) -> Ints1d:

@@ -95,6 +95,11 @@ def check_probability(**values: float) -> None:
             raise ValueError(Errors.SEG200.format(name=name, expected="a probability", value=value))
 
 
+def is_coded(error: BaseException, code: str = "SEG") -> bool:
+    """Whether an error is one of ours, or the one of a code."""
+    return str(error).startswith(f"[{code}")
+
+
 def check_choice(choices: Iterable[str], **values: str) -> None:
     """RAISES (ValueError): SEG200 for the first that is none of the choices."""
     for name, value in values.items():

@@ -10,7 +10,8 @@ Beeferman, Berger & Lafferty (1999), Statistical models for text segmentation (P
 
 import numpy as np
 
-from .decoding import check_logits, log_odds
+from .decoding import check_logits
+from .odds import log_odds, sigmoid
 from .types import Bools1d, Floats1d, Ints1d
 
 # A window is worth a boundary where `same` is below this; at .5 too few stand, for places near one another are not independent.
@@ -57,7 +58,7 @@ def least_expected_pk(logits: Floats1d, forced: Bools1d) -> Ints1d:
     if n < 2:
         return np.arange(n)
     logits = np.asarray(logits, dtype=np.float64)
-    probs = np.exp(-np.logaddexp(0, -logits))
+    probs = sigmoid(logits)
     k = int(np.clip(round(n / (2 * (1 + probs[1:].sum()))), 1, n - 1))
     worth = _worth_before(probs, k)
     likely = forced | (probs >= LEAST)

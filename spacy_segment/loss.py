@@ -6,6 +6,7 @@ from spacy.training import Example
 
 from .align import has_sents, same_place, sent_start_offsets
 from .errors import Errors
+from .odds import sigmoid
 from .types import Floats1d, Floats2d, Ints1d, PieceStates
 
 # Where a corruption keeps the punctuation it removed: `reference.user_data[MARKS]`, (n_marks, 2) integers: character
@@ -87,7 +88,7 @@ def gold_marks(marks: np.ndarray, ends: Ints1d) -> Ints1d:
 def binary_cross_entropy(logits: Floats1d, gold: Floats1d) -> tuple[float, Floats1d]:
     """RETURNS (tuple): The sum over all entries and its gradient, (n,)."""
     loss = np.logaddexp(0, logits) - logits * gold
-    return float(loss.sum()), np.exp(-np.logaddexp(0, -logits)) - gold
+    return float(loss.sum()), sigmoid(logits) - gold
 
 
 def cross_entropy(logits: Floats2d, gold: np.ndarray) -> tuple[float, Floats2d]:

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from .odds import sigmoid
 from .text import AFTER_FINAL, FINAL_MARKS, code_points, ends_with_mark, is_kind, newlines_before
 from .types import Bools1d, Boundaries, Floats1d, Floats2d, Ints1d
 
@@ -137,7 +138,7 @@ def _join(texts: list[str], found: list[Boundaries]) -> Places:
 def _describe(places: Places, likely: Ints1d, see_newlines: bool) -> Floats2d:
     """All features but the last one of the likely places."""
     text, offsets, logits = places.text, places.offsets, places.logits
-    probs = np.exp(-np.logaddexp(0, -logits.astype(np.float64)))
+    probs = sigmoid(logits)
     points = code_points(text)
     after_mark = np.isin(_last(points, offsets, ~np.isin(points, AFTER)), FINAL)
     after_line = newlines_before(text, offsets) > 0 if see_newlines else np.zeros(len(offsets), dtype=bool)

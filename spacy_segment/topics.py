@@ -7,7 +7,7 @@ import numpy as np
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Example
 
-from .align import has_sents, is_space, same_place, text_length, text_of, token_offsets
+from .align import has_sents, is_space, same_place, starts_sentence, text_length, text_of, token_offsets
 from .errors import Errors
 from .text import newlines_before
 from .types import Bools1d, Ints1d
@@ -41,9 +41,7 @@ def find_units(doc: Doc, kind: str) -> Units:
     if not len(doc):
         empty = np.zeros(0, dtype=np.int64)
         return Units(empty, empty, empty)
-    flags = doc.to_array("SENT_START").astype(np.int64) == 1
-    flags[0] = True
-    tokens = np.flatnonzero(flags)
+    tokens = np.flatnonzero(starts_sentence(doc))
     # Some components let a sentence start with the white space before it.
     spaces = is_space(doc)
     first_word = np.minimum.accumulate(np.where(spaces, len(doc), np.arange(len(doc)))[::-1])[::-1][tokens]

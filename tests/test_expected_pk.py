@@ -8,8 +8,9 @@ import spacy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_segment.decoding import decode, log_odds
+from spacy_segment.decoding import decode
 from spacy_segment.expected_pk import EVEN, LEAST, OWN, USUAL, decided_log_odds, least_expected_pk
+from spacy_segment.odds import log_odds
 
 LOGITS = st.floats(-6, 6)
 

@@ -21,6 +21,7 @@ from ..align import move_to_tokens, sent_start_offsets, text_length
 from ..curves import N_BINS, Histogram, Lengths
 from ..errors import Errors
 from ..files import check_output, write_output
+from ..odds import sigmoid
 from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..pipeline.topic_segmenter import TopicSegmenter
 from ..scorers import CORPUS
@@ -144,7 +145,7 @@ def _measure_sentences(nlp: Language, pipe: SentenceSegmenter, examples: Iterabl
             gold, found = (sent_start_offsets(d).tolist() for d in (example.reference, doc))
             result.add(doc.text, gold, found)
             result.seconds += per_character * text_length(doc)
-            probs = 1 / (1 + np.exp(-candidate.logits.astype(np.float64)))
+            probs = sigmoid(candidate.logits)
             curves.histogram.add(probs, np.isin(candidate.offsets, gold))
             curves.histogram.missed += len(np.setdiff1d(gold[1:], candidate.offsets))
             curves.lengths.add(gold, found, text_length(doc))
@@ -181,7 +182,7 @@ def _measure_topics(nlp: Language, pipe: TopicSegmenter, examples: Iterable[Exam
         pipe.set_annotations([doc], scores)
         found = topics_of(doc, pipe.key, starts)[0]
         results[example.reference.user_data[CORPUS]].add(gold, found, seconds)
-        curves.histogram.add(1 / (1 + np.exp(-scores[0].boundary[1:].astype(np.float64))), gold[1:])
+        curves.histogram.add(sigmoid(scores[0].boundary[1:]), gold[1:])
         curves.lengths.add(np.flatnonzero(gold).tolist(), np.flatnonzero(found).tolist(), len(starts))
     return {
         corpus: {

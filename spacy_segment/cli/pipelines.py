@@ -10,7 +10,7 @@ from spacy.language import Language
 from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 
-from ..errors import Errors
+from ..errors import Errors, is_coded
 from ..files import whole_folder
 from ..pipeline.base import Segmenter
 from ..pipeline.sentence_segmenter import SentenceSegmenter
@@ -39,7 +39,7 @@ def load_pipeline(model: str | None, lang: str, settings: dict[str, Any], *, top
         else:
             nlp = spacy.load(model)
     except Exception as error:  # the files of a pipeline may hold anything
-        if str(error).startswith("[SEG"):
+        if is_coded(error):
             raise
         raise ValueError(Errors.SEG133.format(name=lang if model is None else model, reason=error)) from error
     if settings:
@@ -103,6 +103,6 @@ def write_pipeline(nlp: Language, path: Path) -> None:
             with whole_folder(path) as folder:
                 nlp.to_disk(folder)
     except OSError as error:
-        if str(error).startswith("[SEG"):
+        if is_coded(error):
             raise
         raise OSError(Errors.SEG303.format(path=path, reason=error)) from error

@@ -12,7 +12,7 @@ from spacy.training.initialize import init_nlp
 from spacy.util import load_config, registry, resolve_dot_names
 from thinc.api import fix_random_seed
 
-from ..errors import Errors
+from ..errors import Errors, is_coded
 from ..files import check_folder
 from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..training.calibration import calibrate
@@ -98,7 +98,7 @@ def config_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # the file may hold anything
-        if str(error).startswith("[SEG"):
+        if is_coded(error):
             raise
         reason = f"{error} is missing in it" if isinstance(error, KeyError) else error
         raise ValueError(Errors.SEG202.format(path=path, reason=reason)) from error

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..odds import sigmoid
 from ..topics import Units
 from ..types import Bools1d, Floats2d, Ints1d, PieceStates, TopicGold
 from .change_point import change_points
@@ -69,7 +70,7 @@ def change_cues(means: Floats2d, places: Bools1d) -> Floats2d:
     means (Floats2d): (n_units, width) mean state of every unit; places (Bools1d): (n_units,) which are read.
     """
     logits = change_points(directions(means), places, PENALTIES, sharpness=SHARPNESS)[places]
-    columns = [logits / SCALE, 1 / (1 + np.exp(-logits)), np.ones((len(logits), 1))]
+    columns = [logits / SCALE, sigmoid(logits), np.ones((len(logits), 1))]
     return np.concatenate(columns, axis=1).astype(np.float32)
 
 

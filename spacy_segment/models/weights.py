@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from ..errors import Errors
+from ..errors import Errors, is_coded
 from ..types import EncoderModel
 from . import serialize
 from .shim import TorchShim
@@ -34,7 +34,7 @@ def restore_part(shim: TorchShim, tensors: dict[str, Any], meta: dict[str, Any],
     try:
         shim.restore(*serialize.part(tensors, meta, name))
     except ValueError as error:
-        if not str(error).startswith("[SEG300]"):
+        if not is_coded(error, "SEG300"):
             raise
         problem = f"The pretrained '{name}' is one of another kind: set pretrained to null."
         raise ValueError(Errors.SEG301.format(problems=problem)) from error

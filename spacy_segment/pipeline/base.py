@@ -12,7 +12,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from thinc.api import Model
 
-from ..errors import Errors
+from ..errors import Errors, is_coded
 from ..files import write_atomically
 from .sources import settle_sources
 
@@ -114,7 +114,7 @@ class Segmenter(TrainablePipe):
             self.cfg.update(before)
             for node, attrs in zip(nodes, options, strict=True):
                 node.attrs.update(attrs)
-            if str(error).startswith("[SEG"):
+            if is_coded(error):
                 raise
             raise ValueError(Errors.SEG300.format(reason=f"{type(error).__name__}: {error}")) from error
 

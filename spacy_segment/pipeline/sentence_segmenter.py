@@ -16,7 +16,7 @@ from thinc.api import Config
 
 from ..adapters import TRAINING, Adapter, Adapters, check_name, read_adapter_file, use_adapter
 from ..align import boundaries_of, text_length, text_of
-from ..errors import Errors
+from ..errors import Errors, is_coded
 from ..length_prior import LengthPrior
 from ..loss import sentence_loss
 from ..rescoring import NO_RESCORING, rescore
@@ -293,7 +293,7 @@ class SentenceSegmenter(Segmenter):
             try:
                 self.adapters.from_dict(srsly.msgpack_loads(bytes_data).get("adapters", {}))
             except Exception as error:  # bytes of any kind
-                if str(error).startswith("[SEG"):
+                if is_coded(error):
                     raise
                 raise ValueError(Errors.SEG300.format(reason=f"{type(error).__name__}: {error}")) from error
             return super().from_bytes(bytes_data, exclude=exclude)

@@ -18,6 +18,7 @@ from ..align import (
 )
 from ..decoding import CERTAIN, MARKED, decode
 from ..length_prior import LengthPrior
+from ..odds import sigmoid
 from ..text import TAIL, ends_with_mark, newlines_before
 from ..types import BOUNDARY_PROBS, INNER_PROBS, Boundaries, Ints1d
 
@@ -124,7 +125,7 @@ def _lengths(doc: Doc, offsets: Ints1d, settings: Settings) -> Ints1d:
 
 def _store_probs(doc: Doc, token_starts: Ints1d, boundaries: Boundaries) -> None:
     """Keep the probability that a sentence starts at each token (1 for the first, 0 where no piece starts) and inside."""
-    probs = np.exp(-np.logaddexp(0, -boundaries.logits.astype(np.float64)))
+    probs = sigmoid(boundaries.logits)
     here = is_among(boundaries.offsets, token_starts)
     at_tokens = np.zeros(len(token_starts), dtype=np.float32)
     at_tokens[np.searchsorted(token_starts, boundaries.offsets[here])] = probs[here]

@@ -190,29 +190,27 @@ class TopicSegmenter(Segmenter):
         docs, golds = self._gold(examples)
         if not docs:
             return losses
-        parts, backprop = self._begin_loss(docs, golds, drop)
+        loss, backprop = self._begin_loss(docs, golds, drop)
         backprop()
         if sgd not in (None, False):
             self.finish_update(sgd)
-        losses[self.name] += sum(self.model.attrs["weights"][name] * value for name, value in parts.items())
+        losses[self.name] += loss
         return losses
 
     def get_loss(self, examples: Iterable[Example], scores: Any = None) -> tuple[float, None]:
         """The objective on Examples, without an update. The gradients stay inside the model."""
         docs, golds = self._gold(list(examples))
-        parts, _ = self._begin_loss(docs, golds, 0.0)
-        return sum(self.model.attrs["weights"][name] * value for name, value in parts.items()), None
+        return self._begin_loss(docs, golds, 0.0)[0], None
 
-    def _begin_loss(
-        self, docs: list[Doc], golds: list[TopicGold], drop: float
-    ) -> tuple[dict[str, float], Callable[[], None]]:
+    def _begin_loss(self, docs: list[Doc], golds: list[TopicGold], drop: float) -> tuple[float, Callable[[], None]]:
+        """RETURNS (tuple): The objective, and a function that computes its gradients. RAISES (ValueError): SEG403, SEG401."""
         if "begin_loss" not in self.model.attrs:
             raise ValueError(Errors.SEG403.format(name=self.name))
         self._tell_model()
         parts, backprop = self.model.attrs["begin_loss"](self.model, docs, golds, drop, self._rng)
         if not np.isfinite(list(parts.values())).all():
             raise ValueError(Errors.SEG401.format(text=docs[0].text[:60]))
-        return parts, backprop
+        return sum(self.model.attrs["weights"][name] * value for name, value in parts.items()), backprop
 
     def _gold(self, examples: list[Example]) -> tuple[list[Doc], list[TopicGold]]:
         """Docs of two units or more, with sentence starts, and their gold topics."""

@@ -10,6 +10,7 @@ from ..align import text_length, text_of
 from ..decoding import decode
 from ..errors import Errors
 from ..expected_pk import decided_log_odds
+from ..odds import sigmoid
 from ..topics import NO_LABEL, Units, find_units, main_spans
 from ..types import Bools1d, Floats1d, Ints1d, TopicLogits
 
@@ -97,10 +98,10 @@ def _spans(
 
     for start, end in pairwise([*starts.tolist(), len(units.starts)]):
         parent = len(spans)
-        add(start, end, _sigmoid(logits.boundary[start]) if start else 1.0, 1, -1)
+        add(start, end, float(sigmoid(logits.boundary[start])) if start else 1.0, 1, -1)
         inner = parts[(parts > start) & (parts < end)].tolist()
         for first, last in pairwise([*inner, end]):
-            add(first, last, _sigmoid(logits.any_level[first]), 2, parent)  # type: ignore[index]
+            add(first, last, float(sigmoid(logits.any_level[first])), 2, parent)  # type: ignore[index]
     return spans, _attrs(scores, label_scores, levels, parents)
 
 
@@ -128,10 +129,6 @@ def _attrs(scores: list, label_scores: list, levels: list, parents: list) -> dic
 
 def _token_probs(doc: Doc, units: Units, logits: Floats1d) -> Floats1d:
     probs = np.zeros(len(doc), dtype=np.float32)
-    probs[units.tokens] = np.exp(-np.logaddexp(0, -logits.astype(np.float64)))
+    probs[units.tokens] = sigmoid(logits)
     probs[:1] = 1.0
     return probs
-
-
-def _sigmoid(logit: Floats1d) -> float:
-    return float(np.exp(-np.logaddexp(0, -logit)))

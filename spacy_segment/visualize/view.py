@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 from spacy.tokens import Doc
 
-from ..align import has_sents, token_offsets
+from ..align import has_sents, starts_sentence, token_offsets
 from ..text import code_points, is_kind
 from ..topics import main_spans, span_levels
 from ..types import BOUNDARY_PROBS, INNER_PROBS, Bools1d, Floats1d, Ints1d
@@ -109,8 +109,7 @@ def _sentence_places(doc: Doc, words: Ints1d) -> tuple[Places, bool]:
     """Sentence starts and near misses, at tokens and inside them."""
     if not len(doc) or not has_sents(doc):
         return _no_places(), False
-    flags = doc.to_array("SENT_START").astype(np.int64) == 1
-    flags[0] = True
+    flags = starts_sentence(doc)
     offsets = token_offsets(doc)[0]
     stored = doc.user_data.get(BOUNDARY_PROBS)
     if stored is None or len(stored) != len(doc):
