@@ -16,7 +16,7 @@ def markdown(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 def threshold_words(threshold: float | None) -> str:
     """How a setting reads in a report."""
-    return "Threshold of every text its own" if threshold is None else f"Threshold {threshold}"
+    return "No threshold: every text by its own probabilities" if threshold is None else f"Threshold {threshold}"
 
 
 def _line(cells: Iterable[str]) -> str:
