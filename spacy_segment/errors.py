@@ -20,6 +20,9 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG113 = "The data are not those of the assets of {project}: {problems}. Delete wrong files and run: python -m spacy project assets."
     SEG114 = "No file with '.{split}.' in its name stands beside {paths}: give gold files with '.train.' in their names and --split."
     SEG115 = "There is nothing to measure at {paths}. Give documents with a text, for topics of at least two sentences."
+    SEG116 = (
+        "Topics are made of files that hold two documents or more, of {n} sentences at least. Found none at {path}."
+    )
     SEG120 = "The logit of unit {index} is not a number: the model is broken, or its input was."
     SEG130 = "'{name}' left the sentence starts of a parsed Doc as they are: they belong to the parse. Put the component before the parser, or run it without one."
     SEG131 = "There is nothing to read at '{path}'. Give files, folders that hold files (hidden ones do not count) or patterns."

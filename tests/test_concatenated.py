@@ -69,8 +69,11 @@ def test_files_give_as_many_documents_as_are_wanted(tmp_path):
     assert [one.id for one in made] == [f"{tmp_path.name}/news_en-{i}" for i in range(7)]
     assert not any("Fay" in one.text for one in made)
     assert all(one.sentences == tile(one.text, [(s, s + 11) for s in one.sentences]) for one in made)
+    with pytest.raises(ValueError, match=r"SEG116.*of 3 sentences.*one\.train\.jsonl"):
+        concatenations(str(tmp_path / "one.train.jsonl"), tmp_path / "none")
+    (tmp_path / "one.train.jsonl").rename(tmp_path / "one.jsonl")
     with pytest.raises(ValueError, match="SEG112"):
-        concatenations(str(tmp_path / "out" / ".." / "one.train.jsonl"), tmp_path / "none")
+        concatenations(str(tmp_path / "one.jsonl"), tmp_path / "none")
 
 
 @pytest.mark.parametrize("change", CHANGES)

@@ -97,18 +97,19 @@ def concatenations(source: str | list[str], output: Path, n: int = 12, seed: int
 
     n (int): Documents made of every file that has two that are long enough.
     RETURNS (int): Number of files.
-    RAISES (ValueError): SEG110, SEG111; SEG112 if no file names its split. (OSError): SEG139.
+    RAISES (ValueError): SEG110, SEG111; SEG112 if no file names its split; SEG116 if there is no such file. (OSError): SEG139.
     """
     rng = np.random.default_rng(seed)
+    files = {path: split for path in find_files(source) if (split := split_of(path))}
+    if not files:
+        raise ValueError(Errors.SEG112.format(path=source))
     made: dict[str, list[TopicRecord]] = defaultdict(list)
-    for path in find_files(source):
-        if not (split := split_of(path)):
-            continue
+    for path, split in files.items():
         long = [record for record in read_records(path) if len(openings(record)) >= N_SENTENCES[0]]
         if len(long) > 1:
             made[split] += [concatenate(long, rng, f"{corpus_name(path)}-{i}") for i in range(n)]
     if not made:
-        raise ValueError(Errors.SEG112.format(path=source))
+        raise ValueError(Errors.SEG116.format(n=N_SENTENCES[0], path=", ".join(map(str, files))))
     for split, records in made.items():
         _write_lines(output / f"{split}.jsonl.gz", map(_topics, records))
     return len(made)
