@@ -342,12 +342,13 @@ def test_a_megabyte_stays_quick(browser):
 
     times = {"load": cpu(lambda: browser.open(doc))}
     times["sentences"] = max(cpu(lambda t=t: browser.slide("sent", t)) for t in (26, 40, 90))
-    times["topics"] = max(cpu(lambda t=t: browser.slide("topic", t)) for t in (40, 39, 41, 5, 6))
+    runs = [[cpu(lambda t=t: browser.slide("topic", t)) for t in (40, 39, 41, 5, 6)] for _ in range(2)]
+    times["topics"] = max(map(min, *runs))
     assert browser.run("return document.querySelectorAll('details').length") > 500
     times["scroll"] = max(cpu(lambda: browser.run("scrollBy({top: 400, behavior: 'instant'})")) for _ in range(5))
     assert browser.run("return document.querySelectorAll('*').length") < 5 * n
     assert times["load"] < 5, times
-    assert times["topics"] < 1.6, times  # .9 on a slow, busy machine
+    assert times["topics"] < 0.8, times
     assert max(times["sentences"], times["scroll"]) < 0.3, times
 
 

@@ -23,7 +23,7 @@ from ..files import check_output, write_output
 from ..metrics import PRF, count
 from ..training.corruption import CONDITIONS
 from ..training.formats import Record, find_files, read_records, take
-from ..training.readers import corpus_name
+from ..training.readers import by_corpus
 from .options import split_names
 from .peers import MAKERS, Splitter, make_splitter, missing_splitters, splitter_version
 from .reporting import reported
@@ -108,12 +108,9 @@ def run_sentences(
     RAISES (ValueError): As `read_records`; SEG133 for a system that is neither a splitter nor a pipeline; SEG200 if no system can
         split what there is.
     """
-    corpora: dict[str, list[Path]] = defaultdict(list)
-    for path in files:
-        corpora[corpus_name(path)].append(path)
     results: Results = {}
     languages: dict[str, None] = {}
-    for corpus, paths in progress(corpora.items()):
+    for corpus, paths in progress(by_corpus(files).items()):
         records = list(take((record for path in paths for record in read_records(path)), limit))
         if not records:
             continue

@@ -24,7 +24,7 @@ from ..scorers import CONDITION, CORPUS
 from .concatenated import N_SENTENCES, concatenate, openings
 from .corruption import CONDITIONS
 from .formats import Record, find_files, folder_name, read_records
-from .readers import corpus_name, limited
+from .readers import by_corpus, corpus_name, limited
 from .topic_formats import TopicRecord, read_topics
 from .topic_readers import SUFFIXES
 
@@ -37,9 +37,7 @@ def convert_sentences(source: str, output: Path) -> int:
     RETURNS (int): Number of files.
     RAISES (ValueError): SEG110, SEG111; SEG112 if no file names its split. (OSError): SEG139.
     """
-    files = {path: split for path in find_files(source) if (split := split_of(path))}
-    if not files:
-        raise ValueError(Errors.SEG112.format(path=source))
+    files = _with_splits(find_files(source), source)
     for path, split in files.items():
         name = SPLIT.split(path.name)[0].removesuffix("-ud")
         file = ".".join(filter(None, (name, split, "jsonl.gz")))
@@ -54,11 +52,8 @@ def convert_topics(source: str, output: Path) -> int:
     RAISES (ValueError): SEG110, SEG141; SEG112 if no file names its split. (OSError): SEG139.
     """
     groups: dict[tuple[str, str], list[Path]] = defaultdict(list)
-    for path in find_files(source, SUFFIXES):
-        if split := split_of(path):
-            groups[folder_name(path), split].append(path)
-    if not groups:
-        raise ValueError(Errors.SEG112.format(path=source))
+    for path, split in _with_splits(find_files(source, SUFFIXES), source).items():
+        groups[folder_name(path), split].append(path)
     for (corpus, split), paths in groups.items():
         records = (record for path in paths for record in read_topics(path))
         _write_lines(output / corpus / f"{split}.jsonl.gz", map(_topics, records))
@@ -74,9 +69,7 @@ def corrupt(source: str | list[str], output: Path, limit: int = 0) -> int:
     RAISES (ValueError): SEG110, SEG111. (OSError): SEG139.
     """
     nlp = spacy.blank("xx")
-    corpora: dict[str, list[Path]] = defaultdict(list)
-    for path in find_files(source):
-        corpora[corpus_name(path)].append(path)
+    corpora = by_corpus(find_files(source))
     for corpus, paths in corpora.items():
         records = (record for path in paths for record in read_records(path, nlp.vocab))
         texts = list(limited(records, 0, limit))
@@ -100,9 +93,7 @@ def concatenations(source: str | list[str], output: Path, n: int = 12, seed: int
     RAISES (ValueError): SEG110, SEG111; SEG112 if no file names its split; SEG116 if there is no such file. (OSError): SEG139.
     """
     rng = np.random.default_rng(seed)
-    files = {path: split for path in find_files(source) if (split := split_of(path))}
-    if not files:
-        raise ValueError(Errors.SEG112.format(path=source))
+    files = _with_splits(find_files(source), source)
     made: dict[str, list[TopicRecord]] = defaultdict(list)
     for path, split in files.items():
         long = [record for record in read_records(path) if len(openings(record)) >= N_SENTENCES[0]]
@@ -113,6 +104,14 @@ def concatenations(source: str | list[str], output: Path, n: int = 12, seed: int
     for split, records in made.items():
         _write_lines(output / f"{split}.jsonl.gz", map(_topics, records))
     return len(made)
+
+
+def _with_splits(files: list[Path], source: str | list[str]) -> dict[Path, str]:
+    """Files whose names say their split, with it. RAISES (ValueError): SEG112 if there are none."""
+    found = {file: split for file in files if (split := split_of(file))}
+    if not found:
+        raise ValueError(Errors.SEG112.format(path=source))
+    return found
 
 
 def split_of(path: Path) -> str | None:

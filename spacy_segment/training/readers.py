@@ -1,6 +1,7 @@
 """Corpora for `spacy train`: files as they are, or an endless mixture of many."""
 
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +121,14 @@ def batch_by_bytes(size: int) -> Callable[[Iterable[Example]], Iterator[list[Exa
 def corpus_name(file: Path) -> str:
     """RETURNS (str): "folder/name", by which figures are reported."""
     return f"{folder_name(file)}/{file.name.split('.')[0]}"
+
+
+def by_corpus(files: Iterable[Path]) -> dict[str, list[Path]]:
+    """Files by `corpus_name`: those of one folder and name are one corpus, whatever their splits."""
+    corpora: dict[str, list[Path]] = defaultdict(list)
+    for file in files:
+        corpora[corpus_name(file)].append(file)
+    return corpora
 
 
 @dataclass(frozen=True)
