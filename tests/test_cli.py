@@ -14,7 +14,8 @@ from spacy.cli._util import app
 from spacy.tokens import Doc, DocBin
 from typer.testing import CliRunner
 
-from spacy_segment.cli import benchmark, segment, speed, threshold  # noqa: F401 (registers their commands)
+from spacy_segment.cli import segment, sentence_benchmark, speed, threshold  # noqa: F401 (registers their commands)
+from spacy_segment.cli.figures import SentenceFigures
 from spacy_segment.cli.inputs import decode_parts
 from spacy_segment.cli.outputs import write_conllu
 from spacy_segment.cli.peers import make_splitter
@@ -309,6 +310,6 @@ def test_peers_give_offsets_of_sentence_starts(name):
 def test_exceptions_lists_corpora_on_which_a_peer_is_better():
     from spacy_segment.metrics import PRF
 
-    good, bad = benchmark.Result(PRF(9, 0, 1)), benchmark.Result(PRF(5, 5, 5))
+    good, bad = SentenceFigures(PRF(9, 0, 1)), SentenceFigures(PRF(5, 5, 5))
     results = {("a", "clean", "ours"): bad, ("a", "clean", "peer"): good, ("b", "clean", "ours"): good}
-    assert [row[:3] for row in benchmark.exceptions(results)] == [("a", "clean", "peer")]
+    assert [row[:3] for row in sentence_benchmark.exceptions(results)] == [("a", "clean", "peer")]

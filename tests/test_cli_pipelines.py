@@ -21,9 +21,10 @@ from spacy_segment.cli import (  # noqa: F401 (registers their commands)
     importer,
     rescore,
     segment,
+    sentence_benchmark,
     speed,
     threshold,
-    topics,
+    topic_benchmark,
 )
 from spacy_segment.cli.pipelines import change_settings, load_pipeline, write_pipeline
 from spacy_segment.files import check_folder, check_output

@@ -12,7 +12,7 @@ from spacy.cli._util import app
 from typer.testing import CliRunner
 
 from spacy_segment.card import Source, describe, read_sources
-from spacy_segment.cli import benchmark, card, data, evaluate, plot, threshold, topics  # noqa: F401 (their commands)
+from spacy_segment.cli import card, data, evaluate, plot, sentence_benchmark, threshold, topic_benchmark  # noqa: F401 (their commands)
 from spacy_segment.training.corruption import CONDITIONS
 
 RUNNER = CliRunner()

@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from spacy_segment.cli.ablation import MODELS
 from spacy_segment.cli.benchmark import benchmark_app
+from spacy_segment.cli.topic_benchmark import topics_cli  # noqa: F401 (registers the command)
 from spacy_segment.cli.topic_details import topic_details_cli  # noqa: F401 (registers the command)
-from spacy_segment.cli.topics import topics_cli  # noqa: F401 (registers the command)
 from spacy_segment.models.static import StaticEncoder
 from spacy_segment.training.topic_formats import Section, TopicRecord
 from spacy_segment.training.topic_readers import change_record

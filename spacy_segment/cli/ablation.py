@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from statistics import fmean
 from time import perf_counter
 from typing import Any
@@ -28,8 +27,9 @@ from ..training.topic_readers import MixedTopics, TopicCorpus, find_labels
 from ..training.vectors import train_vectors
 from ..types import Bools1d
 from .benchmark import benchmark_app
+from .figures import trivial
+from .options import FiguresFile
 from .reporting import reported
-from .topics import trivial
 
 ENCODER = {"@architectures": "spacy_segment.StaticEncoder.v1", "width": 96}
 COHERENCE = {"@architectures": "spacy_segment.Coherence.v1", "pretrained": None, "encoder": ENCODER, "width": 128}
@@ -66,7 +66,7 @@ def ablation_cli(
     steps: int = typer.Option(300, help="Steps of training for every model"),
     limit: int = typer.Option(10, min=0, help="Documents per file of dev and test"),
     only: str | None = typer.Option(None, help="Models to train, by their first letters"),
-    output: Path | None = typer.Option(None, "--output", "-o", help="Write all figures as JSON"),
+    output: FiguresFile = None,
 ) -> None:
     """Pk and boundary F1 of topic models that differ in one part, on static vectors of the same texts."""
     console = Console()

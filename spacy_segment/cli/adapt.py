@@ -1,6 +1,7 @@
 """`python -m spacy segment-adapt`: a pipeline for your kind of text, from a handful of its sentences."""
 
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -12,7 +13,7 @@ from wasabi import msg
 from ..files import check_folder
 from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..training.adapt import Adaptation, AdaptSettings, adapt, merge
-from .options import split_names
+from .options import Lang, PipelineFolder, split_names
 from .pipelines import find_pipe, load_pipeline, write_pipeline
 from .reporting import reported
 
@@ -22,12 +23,13 @@ GIVEN = AdaptSettings()
 
 @app.command("segment-adapt")
 def adapt_cli(
-    examples: list[str] = typer.Argument(
-        ..., help="Files, folders or patterns: one sentence per line (.txt), JSONL, CoNLL-U, .spacy"
-    ),
-    output: Path = typer.Option(..., "--output", "-o", help="Folder to write the pipeline to"),
+    examples: Annotated[
+        list[str],
+        typer.Argument(help="Files, folders or patterns: one sentence per line (.txt), JSONL, CoNLL-U, .spacy"),
+    ],
+    output: PipelineFolder,
     model: str = typer.Option(EMBEDDED, "--model", "-m", help=f"Pipeline to adapt, or '{EMBEDDED}'"),
-    lang: str = typer.Option("xx", "--lang", "-l", help="Language of the tokenizer, with the embedded model"),
+    lang: Lang = "xx",
     name: str = typer.Option("adapted", "--name", "-n", help="Name of the adapter"),
     merged: bool = typer.Option(False, "--merge", help="Make the adapter part of the weights"),
     conditions: str = typer.Option(
@@ -51,7 +53,7 @@ def adapt_cli(
             max_steps=max_steps,
             seed=seed,
         )
-        nlp = load_pipeline(None if model == EMBEDDED else model, lang, {})
+        nlp = load_pipeline(None if model == EMBEDDED else model, lang)
         component = find_pipe(nlp, SentenceSegmenter).name
         console = Console(stderr=True)
         with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:

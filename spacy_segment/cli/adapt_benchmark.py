@@ -18,10 +18,12 @@ from ..training.adapt import AdaptSettings, adapt
 from ..training.corruption import CONDITIONS
 from ..training.formats import Record, find_files, read_records, take
 from ..training.readers import corpus_name
-from .benchmark import benchmark_app, measure, progress, wide_console
-from .options import split_names, split_numbers
+from .benchmark import benchmark_app
+from .console import progress, wide_console
+from .options import Characters, FiguresFile, Model, split_names, split_numbers
 from .pipelines import find_pipe, load_pipeline
 from .reporting import reported
+from .sentence_benchmark import measure
 
 TRAIN = ".train."
 
@@ -40,7 +42,7 @@ class Row:
 @benchmark_app.command("adapt")
 def adapt_benchmark_cli(
     data: list[str] = typer.Argument(..., help=f"Gold files to take examples from, with '{TRAIN}' in their names"),
-    model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded model if left out"),
+    model: Model = None,
     split: str = typer.Option("test", help=f"What stands for '{TRAIN}' in the names of the files that are judged"),
     sizes: str = typer.Option("16,64,256,1000", help="Numbers of sentences to adapt with"),
     seeds: int = typer.Option(3, min=1, help="Trainings of each size, each with other examples"),
@@ -49,9 +51,9 @@ def adapt_benchmark_cli(
         ",".join(AdaptSettings().conditions), help="Conditions of the examples, as in segment-adapt --conditions"
     ),
     max_steps: int = typer.Option(AdaptSettings().max_steps, help="Batches at most, as in segment-adapt"),
-    limit: int = typer.Option(0, min=0, help="Characters judged per corpus and condition, 0 for all"),
+    limit: Characters = 0,
     general: list[str] = typer.Option([], help="Files on which an adapted model, its adapter off, has to be the base"),
-    output: Path | None = typer.Option(None, "--output", "-o", help="Write all figures as JSON"),
+    output: FiguresFile = None,
 ) -> None:
     """Boundary F1 before and after adapting, and seconds. A corpus with fewer sentences than asked for gives all it has."""
     console = wide_console()
@@ -61,7 +63,7 @@ def adapt_benchmark_cli(
         numbers = split_numbers("sizes", sizes)
         settings = AdaptSettings(conditions=tuple(split_names("adapt_to", adapt_to)), max_steps=max_steps)
         rows: list[Row] = []
-        nlp = load_pipeline(model, "xx", {})
+        nlp = load_pipeline(model)
         for path in progress(find_files(data)):
             judged = Path(path.parent, path.name.replace(TRAIN, f".{split}."))
             if judged == path or not judged.is_file():
@@ -75,7 +77,7 @@ def adapt_benchmark_cli(
         console.print(make_table(rows))
         if general:
             files = find_files(general)
-            difference = largest_difference(nlp, load_pipeline(model, "xx", {}), files, limit)
+            difference = largest_difference(nlp, load_pipeline(model), files, limit)
             console.print(f"adapter off, {len(files)} general corpora: largest difference of a logit {difference}")
         if output is not None:
             write_output(output, json.dumps([asdict(row) for row in rows], indent=1).encode())

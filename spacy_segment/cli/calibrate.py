@@ -1,6 +1,6 @@
 """`python -m spacy segment-calibrate`: make a sentence model as sure as it is right, on dev data."""
 
-from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -12,21 +12,22 @@ from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..training.augmenters import conditions
 from ..training.calibration import Scores, calibrate
 from ..training.readers import SentenceCorpus
+from .options import Characters, GoldSentences, PipelineFolder
 from .pipelines import find_pipe, load_pipeline, write_pipeline
 from .reporting import reported
 
 
 @app.command("segment-calibrate")
 def calibrate_cli(
-    pipeline: str = typer.Argument(..., help="Pipeline with a sentence segmenter"),
-    dev: list[str] = typer.Argument(..., help="Gold dev files, folders or patterns"),
-    output: Path = typer.Option(..., "--output", "-o", help="Folder to write the pipeline to"),
-    limit: int = typer.Option(2000, min=0, help="Characters per corpus, 0 for all"),
+    pipeline: Annotated[str, typer.Argument(help="Pipeline with a sentence segmenter")],
+    dev: GoldSentences,
+    output: PipelineFolder,
+    limit: Characters = 2000,
 ) -> None:
     """Give the logits the scale and the shift with the best boundary F1 (mean over conditions and corpora) on dev data."""
     with reported():
         check_folder(output)
-        nlp = load_pipeline(pipeline, "xx", {})
+        nlp = load_pipeline(pipeline)
         examples = SentenceCorpus(dev, conditions(), limit_chars=limit)(nlp)
         report(calibrate(nlp, examples, find_pipe(nlp, SentenceSegmenter).name))
         write_pipeline(nlp, output)

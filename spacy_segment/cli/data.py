@@ -9,11 +9,11 @@ from wasabi import msg
 
 from ..training.assets import verify
 from ..training.convert import concatenations, convert_sentences, convert_topics, corrupt
+from .options import Characters
 from .reporting import reported
 
 data_app = typer.Typer(help="Check gold data, convert and corrupt it", no_args_is_help=True)
 app.add_typer(data_app, name="segment-data")
-data_cli = data_app
 
 SOURCE = typer.Argument(..., help="Folder (or pattern) of gold files that name their split: train, dev or test")
 OUTPUT = typer.Argument(..., help="Folder to write to")
@@ -46,7 +46,7 @@ def concatenate_cli(
 def corrupt_cli(
     source: list[str] = typer.Argument(..., help="Gold files, folders or patterns"),
     output: Path = OUTPUT,
-    limit: int = typer.Option(0, min=0, help="Characters per corpus, 0 for all"),
+    limit: Characters = 0,
 ) -> None:
     """Sentences -> CONDITION/FOLDER/NAME.spacy for clean, flat and corrupted text, which `spacy evaluate` reads."""
     _run(lambda: corrupt(source, output, limit), output)

@@ -31,14 +31,13 @@ from ..training.augmenters import conditions
 from ..training.corruption import CONDITIONS
 from ..training.readers import SentenceCorpus
 from ..training.topic_readers import TopicCorpus
-from .benchmark import Result
+from .figures import SentenceFigures, TopicFigures
+from .options import Characters, Documents, GoldSentences, GoldTopics, Model
 from .pipelines import BATCH, find_pipe, load_pipeline, run_before
 from .reporting import reported
-from .topics import Figures
 
-evaluate_app = typer.Typer(help="Figures of a pipeline per corpus and condition, as JSON and Markdown")
+evaluate_app = typer.Typer(help="TopicFigures of a pipeline per corpus and condition, as JSON and Markdown")
 app.add_typer(evaluate_app, name="segment-evaluate", no_args_is_help=True)
-evaluate_cli = evaluate_app
 
 # Columns of the tables.
 SENTENCE_FIGURES = ("boundary_p", "boundary_r", "boundary_f", "sents_f")
@@ -73,10 +72,10 @@ Measured = tuple[dict[str, dict[str, Any]], Curves]
 
 @evaluate_app.command("sentences")
 def sentences_cli(
-    data: list[str] = typer.Argument(..., help="Gold files, folders or patterns (JSONL, CoNLL-U, text, DocBin)"),
+    data: GoldSentences,
     output: Path = typer.Option(..., "--output", "-o", help="JSON file; the tables go beside it as .md"),
-    model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded model if left out"),
-    limit: int = typer.Option(0, min=0, help="Characters per corpus, 0 for all"),
+    model: Model = None,
+    limit: Characters = 0,
 ) -> None:
     """Boundary precision, recall, F1 and sentence F1 on clean, flat and corrupted text; curves; speed."""
     _run(evaluate_sentences, data, output, model, limit, SENTENCE_FIGURES)
@@ -84,10 +83,10 @@ def sentences_cli(
 
 @evaluate_app.command("topics")
 def topics_cli(
-    data: list[str] = typer.Argument(..., help="Gold files of any format of topics, folders or patterns"),
+    data: GoldTopics,
     output: Path = typer.Option(..., "--output", "-o", help="JSON file; the tables go beside it as .md"),
-    model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded models if left out"),
-    limit: int = typer.Option(0, min=0, help="Documents per file, 0 for all"),
+    model: Model = None,
+    limit: Documents = 0,
 ) -> None:
     """Pk, WindowDiff, B and boundary F1 on clean, flat and corrupted text, on the sentences that the pipeline finds; curves;
     speed.
@@ -103,7 +102,7 @@ def _run(evaluate: Any, data: list[str], output: Path, model: str | None, limit:
             )
         check_output(output)
         check_output(tables := output.with_suffix(".md"))
-        nlp = load_pipeline(model, "xx", {}, topics=evaluate is evaluate_topics)
+        nlp = load_pipeline(model, topics=evaluate is evaluate_topics)
         found = {"model": name_of(nlp, model), **evaluate(nlp, data, limit)}
         if not found["rows"]:
             raise ValueError(Errors.SEG115.format(paths=", ".join(data)))
@@ -128,8 +127,8 @@ def evaluate_sentences(nlp: Language, data: list[str], limit: int) -> dict[str, 
 
 
 def _measure_sentences(nlp: Language, pipe: SentenceSegmenter, examples: Iterable[Example]) -> Measured:
-    """RETURNS (tuple): Figures of every corpus, and the curves over all."""
-    results: dict[str, Result] = defaultdict(Result)
+    """RETURNS (tuple): TopicFigures of every corpus, and the curves over all."""
+    results: dict[str, SentenceFigures] = defaultdict(SentenceFigures)
     curves = Curves()
     for batch in minibatch(examples, BATCH):
         docs = run_before(nlp, pipe, (example.predicted for example in batch))
@@ -167,7 +166,7 @@ def evaluate_topics(nlp: Language, data: list[str], limit: int) -> dict[str, Any
 
 def _measure_topics(nlp: Language, pipe: TopicSegmenter, examples: Iterable[Example]) -> Measured:
     """As `_measure_sentences`; a document of a single unit has no boundary to find and is left out."""
-    results: dict[str, Figures] = defaultdict(Figures)
+    results: dict[str, TopicFigures] = defaultdict(TopicFigures)
     curves = Curves()
     for example in examples:
         (example.predicted,) = run_before(nlp, pipe, [example.predicted])

@@ -1,8 +1,24 @@
-"""Options that hold several values, with commas between them."""
+"""Options that several commands have, and those that hold several values with commas between them."""
 
 from collections.abc import Collection
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from ..errors import Errors
+
+GoldSentences = Annotated[
+    list[str], typer.Argument(help="Gold files, folders or patterns (JSONL, CoNLL-U, text, DocBin)")
+]
+GoldTopics = Annotated[list[str], typer.Argument(help="Gold files of any format of topics, folders or patterns")]
+Model = Annotated[str | None, typer.Option("--model", "-m", help="Pipeline; the embedded models if left out")]
+Lang = Annotated[str, typer.Option("--lang", "-l", help="Language of the tokenizer, with the embedded model")]
+Characters = Annotated[int, typer.Option("--limit", min=0, help="Characters per corpus, 0 for all")]
+Documents = Annotated[int, typer.Option("--limit", min=0, help="Documents per file, 0 for all")]
+FiguresFile = Annotated[Path | None, typer.Option("--output", "-o", help="Write all figures as JSON")]
+PipelineFolder = Annotated[Path, typer.Option("--output", "-o", help="Folder to write the pipeline to")]
+Gpu = Annotated[int, typer.Option("--gpu-id", "-g", help="GPU, -1 for the CPU")]
 
 
 def split_names(option: str, given: str, known: Collection[str] | None = None) -> list[str]:

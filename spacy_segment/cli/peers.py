@@ -26,10 +26,10 @@ def make_splitter(name: str, lang: str) -> Splitter | None:
     RETURNS (Callable or None): None if the splitter is not installed or does not know the language.
     RAISES (ValueError): SEG133 if there is neither a splitter nor a pipeline of that name.
     """
-    if name not in MAKERS:
+    if name not in SPLITTERS:
         return _pipeline(name)
     try:
-        return MAKERS[name](lang.split("-")[0])
+        return SPLITTERS[name](lang.split("-")[0])
     except (ImportError, KeyError, ValueError, LookupError):
         return None
 
@@ -44,7 +44,7 @@ def splitter_version(name: str) -> str:
 
 def missing_splitters(names: Iterable[str]) -> list[str]:
     """RETURNS (list of str): Those of other packages that are not installed."""
-    return [name for name in names if name in MAKERS and splitter_version(name) == "-"]
+    return [name for name in names if name in SPLITTERS and splitter_version(name) == "-"]
 
 
 def _ours(lang: str) -> Splitter:
@@ -62,7 +62,7 @@ def _pipeline(name: str) -> Splitter:
         nlp.add_pipe(name)
         nlp.max_length = sys.maxsize
     else:
-        nlp = load_pipeline(name, "xx", {})
+        nlp = load_pipeline(name)
     return lambda texts: [sent_start_offsets(doc).tolist() for doc in nlp.pipe(texts)]
 
 
@@ -121,7 +121,7 @@ def _offsets(text: str, sentences: Iterable[str]) -> list[int]:
     return starts
 
 
-MAKERS: dict[str, Callable[[str], Splitter]] = {
+SPLITTERS: dict[str, Callable[[str], Splitter]] = {
     "ours": _ours,
     "sentencizer": _sentencizer,
     "pysbd": _pysbd,

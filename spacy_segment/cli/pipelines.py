@@ -23,10 +23,12 @@ BATCH = 64
 SegmenterT = TypeVar("SegmenterT", bound=Segmenter)
 
 
-def load_pipeline(model: str | None, lang: str, settings: dict[str, Any], *, topics: bool = False) -> Language:
+def load_pipeline(
+    model: str | None, lang: str = "xx", settings: dict[str, Any] | None = None, *, topics: bool = False
+) -> Language:
     """The embedded model in a blank pipeline, or a pipeline of the user's.
 
-    settings (dict): Of the sentence segmenter, whatever name it has in the pipeline.
+    settings (dict or None): Of the sentence segmenter, whatever name it has in the pipeline.
     topics (bool): Add the embedded topic model, unless the pipeline has a topic segmenter.
 
     RAISES (ValueError): SEG133 if there is no such pipeline, or it sets no sentences; SEG135 if it has no sentence segmenter that

@@ -13,7 +13,7 @@ from rich.table import Table
 from thinc.api import get_torch_default_device
 
 from ..training.formats import Record
-from .benchmark import wide_console
+from .console import wide_console
 from .importer import make_pipeline
 from .random_checkpoint import make_checkpoint, make_tokenizer
 

@@ -1,7 +1,5 @@
 """`python -m spacy segment-rescore`: let a sentence model look at its boundaries a second time, as dev data teach."""
 
-from pathlib import Path
-
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -12,16 +10,17 @@ from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..training.augmenters import conditions
 from ..training.readers import SentenceCorpus
 from ..training.rescoring import fit_rescoring
+from .options import Characters, GoldSentences, Model, PipelineFolder
 from .pipelines import find_pipe, load_pipeline, write_pipeline
 from .reporting import reported
 
 
 @app.command("segment-rescore")
 def rescore_cli(
-    dev: list[str] = typer.Argument(..., help="Gold dev files, folders or patterns"),
-    model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded model if left out"),
-    output: Path = typer.Option(..., "--output", "-o", help="Folder to write the pipeline to"),
-    limit: int = typer.Option(8000, min=0, help="Characters of the documents of every corpus, 0 for all"),
+    dev: GoldSentences,
+    output: PipelineFolder,
+    model: Model = None,
+    limit: Characters = 8000,
     short: int = typer.Option(2000, help="Characters of every corpus that are read once more, in short parts"),
     length: int = typer.Option(300, help="Characters of a short part"),
 ) -> None:
@@ -30,7 +29,7 @@ def rescore_cli(
     """
     with reported():
         check_folder(output)
-        nlp = load_pipeline(model, "xx", {})
+        nlp = load_pipeline(model)
         whole = SentenceCorpus(dev, conditions(), limit_chars=limit)
         parts = SentenceCorpus(dev, conditions(), max_chars=length, limit_chars=short)
         component = find_pipe(nlp, SentenceSegmenter).name

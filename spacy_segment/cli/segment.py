@@ -19,6 +19,7 @@ from ..errors import Errors
 from ..files import atomic_file
 from ..topics import main_spans
 from .inputs import STDIN, Source, expand, read_sources
+from .options import Lang, Model
 from .outputs import WRITERS, DocBinFiles, HtmlPage, Sink, Stream
 from .pipelines import counts_topics, load_pipeline, topics_key
 from .reporting import reported
@@ -33,8 +34,8 @@ PER_SPAN = ("scores", "label_scores", "levels", "parents")
 @app.command("segment")
 def segment_cli(
     files: list[str] = typer.Argument(None, help="Files, folders or patterns; - or nothing for standard input"),
-    model: str | None = typer.Option(None, "--model", "-m", help="Pipeline to use instead of the embedded model"),
-    lang: str = typer.Option("xx", "--lang", "-l", help="Language of the tokenizer, with the embedded model"),
+    model: Model = None,
+    lang: Lang = "xx",
     output_format: str = typer.Option("text", "--format", "-f", help=f"One of: {', '.join(FORMATS)}"),
     output: Path | None = typer.Option(None, "--output", "-o", help="File to write; standard output if left out"),
     threshold: float | None = typer.Option(None, help="Probability above which a sentence starts"),

@@ -14,7 +14,7 @@ from spacy.cli._util import setup_gpu
 
 from ..training.formats import find_files, read_records
 from .benchmark import benchmark_app
-from .options import split_names
+from .options import Gpu, Model, split_names
 from .peers import splitter_version
 from .pipelines import load_pipeline
 from .reference import DTYPES, compare, workloads
@@ -24,7 +24,7 @@ from .reporting import reported
 @benchmark_app.command("speed")
 def speed_cli(
     data: list[str] = typer.Argument(..., help="Files, folders or patterns; every file is a row of the table"),
-    model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded model if left out"),
+    model: Model = None,
     size: int = typer.Option(500_000, help="Characters of every file, repeated if it is shorter"),
     long: int = typer.Option(5_000_000, help="Characters of the one long text that memory is measured on"),
     runs: int = typer.Option(5, min=1, help="Timed runs after one that is not"),
@@ -35,7 +35,7 @@ def speed_cli(
     dtypes: str = typer.Option(",".join(DTYPES), help="With --reference: precisions of ours"),
     n_layers: int = typer.Option(3, help="With --reference: layers"),
     hidden_width: int = typer.Option(768, help="With --reference: width of the states"),
-    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, -1 for the CPU"),
+    gpu_id: Gpu = -1,
 ) -> None:
     """Characters per second through `nlp.pipe` (median, minimum and maximum), and the peak memory of a whole process."""
     with reported():
@@ -69,7 +69,7 @@ def speed_cli(
 
 def measure_speed(model: str | None, texts: list[str], runs: int) -> list[float]:
     """RETURNS (list of float): Characters per second of every run, the first one left out."""
-    nlp = load_pipeline(model, "xx", {})
+    nlp = load_pipeline(model)
     rates = []
     for _ in range(runs + 1):
         start = perf_counter()
@@ -90,7 +90,7 @@ def _segment_alone(model: str | None, text: str) -> tuple[float, float]:
     import resource
     import sys
 
-    nlp = load_pipeline(model, "xx", {})
+    nlp = load_pipeline(model)
     start = perf_counter()
     nlp(text)
     seconds = perf_counter() - start

@@ -18,15 +18,16 @@ from ..training.augmenters import conditions
 from ..training.readers import SentenceCorpus
 from ..training.thresholds import TRIED, count_boundaries
 from .benchmark import benchmark_app
+from .options import Characters, GoldSentences, Model
 from .pipelines import change_settings, find_pipe, load_pipeline, write_pipeline
 from .reporting import reported
 
 
 @benchmark_app.command("threshold")
 def threshold_cli(
-    data: list[str] = typer.Argument(..., help="Gold dev files, folders or patterns"),
-    model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded model if left out"),
-    limit: int = typer.Option(5000, min=0, help="Characters per corpus, 0 for all"),
+    data: GoldSentences,
+    model: Model = None,
+    limit: Characters = 5000,
     output: Path | None = typer.Option(None, "--output", "-o", help="Save the pipeline with the best threshold here"),
 ) -> None:
     """Boundary F1 over thresholds (mean over folders of the mean over their corpora) under every condition.
@@ -35,7 +36,7 @@ def threshold_cli(
     """
     with reported():
         check_folder(output)
-        nlp = load_pipeline(model, "xx", {})
+        nlp = load_pipeline(model)
         scores = try_thresholds(nlp, data, limit)
     table = Table(title="boundary F1 over folders (macro)")
     for column in ("threshold", *scores, "mean"):

@@ -4,7 +4,6 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from statistics import fmean
 
-import typer
 from rich.table import Table
 from spacy.language import Language
 
@@ -15,10 +14,12 @@ from ..scorers import CORPUS, labelled_segments
 from ..topics import NO_LABEL, TOPICS, find_units, topics_of
 from ..training.topic_readers import HEADED, SPOKEN, TopicCorpus
 from ..types import Bools1d
-from .benchmark import benchmark_app, wide_console
+from .benchmark import benchmark_app
+from .console import wide_console
+from .figures import TopicFigures, trivial
+from .options import Documents, GoldTopics, Model
 from .pipelines import find_pipe, load_pipeline
 from .reporting import reported
-from .topics import Figures, trivial
 
 # Settings of the component, and the condition of the text, by column of the table.
 VIEWS = {
@@ -33,13 +34,13 @@ VIEWS = {
 
 @benchmark_app.command("topic-details")
 def topic_details_cli(
-    data: list[str] = typer.Argument(..., help="Gold files of any format of topics, folders or patterns"),
-    model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded models if left out"),
-    limit: int = typer.Option(0, min=0, help="Documents per file, 0 for all"),
+    data: GoldTopics,
+    model: Model = None,
+    limit: Documents = 0,
 ) -> None:
     """Pk / boundary F1 by corpus: units, two levels (all headings count), text with titles as headings, with lines as turns, without punctuation; label F1; trivial baselines."""
     with reported():
-        nlp = load_pipeline(model, "xx", {}, topics=True)
+        nlp = load_pipeline(model, topics=True)
         columns = {view: measure(nlp, data, limit, view) for view in VIEWS}
         corpora = columns["sentences"]
         if not corpora:
@@ -57,9 +58,9 @@ def topic_details_cli(
 
 @dataclass
 class Cell:
-    """Figures of one view of one corpus. golds: where topics start; labels: label F1 of documents with labels."""
+    """TopicFigures of one view of one corpus. golds: where topics start; labels: label F1 of documents with labels."""
 
-    figures: Figures = field(default_factory=Figures)
+    figures: TopicFigures = field(default_factory=TopicFigures)
     golds: list[Bools1d] = field(default_factory=list)
     labels: list[float] = field(default_factory=list)
 
@@ -90,7 +91,7 @@ def measure(nlp: Language, data: list[str], limit: int, view: str) -> dict[str, 
     return cells
 
 
-def _words(figures: Figures) -> str:
+def _words(figures: TopicFigures) -> str:
     """Pk / F1, or a dash where no document has two units."""
     if not figures.pk:
         return "-"

@@ -12,6 +12,7 @@ from ..models.similarity import DepthScore, FirstNeighbour, unit_vectors
 from ..pipeline.topic_segmenter import TopicSegmenter
 from ..topics import find_units, topics_of
 from ..types import Bools1d, EncoderModel, TopicModel
+from .figures import every_k
 from .pipelines import find_pipe, load_pipeline
 
 # Marks the sentences of a Doc that topics start with; the second argument is the mean topic length of the corpus.
@@ -25,7 +26,7 @@ EVEN = 0.5
 
 
 # Every one from our component, whose vectors all of them read.
-MAKERS: dict[str, Callable[[TopicSegmenter], Segmenter]] = {
+SEGMENTERS: dict[str, Callable[[TopicSegmenter], Segmenter]] = {
     "none": lambda ours: lambda doc, mean: np.zeros(_n_sents(doc), dtype=bool),
     "every-k": lambda ours: lambda doc, mean: every_k(_n_sents(doc), mean),
     "percentile": lambda ours: lambda doc, mean: _percentile(ours.model.layers[0], doc),
@@ -47,13 +48,8 @@ def make_segmenters(ours: TopicSegmenter, systems: list[str] | None = None) -> d
     """
     if systems is None:
         missing = missing_segmenters()
-        systems = [name for name in MAKERS if name not in missing]
-    return {name: MAKERS[name](ours) if name in MAKERS else _of_pipeline(name) for name in systems}
-
-
-def every_k(n_units: int, mean: float) -> Bools1d:
-    """A topic starts with every k-th unit, k being the mean length of topics."""
-    return np.arange(n_units) % max(1, round(mean)) == 0
+        systems = [name for name in SEGMENTERS if name not in missing]
+    return {name: SEGMENTERS[name](ours) if name in SEGMENTERS else _of_pipeline(name) for name in systems}
 
 
 def missing_segmenters() -> list[str]:
@@ -118,7 +114,7 @@ def _texttiling(doc: Doc) -> Bools1d:
 
 
 def _of_pipeline(name: str) -> Segmenter:
-    return _with(find_pipe(load_pipeline(name, "xx", {}, topics=True), TopicSegmenter))
+    return _with(find_pipe(load_pipeline(name, topics=True), TopicSegmenter))
 
 
 def _with(pipe: TopicSegmenter) -> Segmenter:

@@ -18,6 +18,7 @@ from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..training.calibration import calibrate
 from ..training.packed_loop import PackedSettings, train_packed
 from .calibrate import report
+from .options import Gpu
 from .pipelines import find_pipe, load_pipeline, write_pipeline
 from .reporting import reported
 
@@ -31,7 +32,7 @@ def train_cli(
     ctx: typer.Context,
     config_path: Path = typer.Argument(..., help="Config of a sentence model with spacy_segment.BandedEncoder.v1"),
     output: Path = typer.Option(..., "--output", "-o", help="Folder to write the pipeline to, as model-last"),
-    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, -1 for the CPU"),
+    gpu_id: Gpu = -1,
     workers: int = typer.Option(GIVEN.n_processes, help="Processes that make batches"),
     steps: int = typer.Option(GIVEN.steps, help="Batches"),
     size: int = typer.Option(GIVEN.size, help="Pieces of a batch"),
@@ -72,7 +73,7 @@ def train_cli(
         check_folder(output / "model-last")
         setup_gpu(gpu_id)
         fix_random_seed(settings.seed)
-        teaching = find_pipe(load_pipeline(teacher, "xx", {}), SentenceSegmenter).model if teacher is not None else None
+        teaching = find_pipe(load_pipeline(teacher), SentenceSegmenter).model if teacher is not None else None
         with config_errors(config_path):
             nlp = init_nlp(raw, use_gpu=gpu_id)
         console = Console(stderr=True)

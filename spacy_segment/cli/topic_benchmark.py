@@ -2,12 +2,8 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import fmean
 
-import numpy as np
 import srsly
 import typer
 from rich.console import Console
@@ -18,70 +14,28 @@ from spacy.tokens import Doc
 from ..align import reference_doc
 from ..errors import Errors, check_choice
 from ..files import check_output, write_output
-from ..metrics import PRF, boundary_prf, boundary_similarity, pk, window_diff
 from ..pipeline.topic_segmenter import TopicSegmenter
 from ..scorers import CORPUS, LANGUAGE
 from ..topics import TOPICS, find_units, topics_of
 from ..training.plain_sentences import SENTENCES, sentence_starts
 from ..training.topic_readers import TopicCorpus
 from ..types import Bools1d
-from .benchmark import benchmark_app, say_missing
-from .options import split_names
+from .benchmark import benchmark_app
+from .console import say_missing
+from .figures import TopicFigures, mean_length
+from .options import Documents, FiguresFile, GoldTopics, Model, split_names
 from .pipelines import find_pipe, load_pipeline, run_before
 from .reporting import reported
-from .topic_peers import MAKERS, Segmenter, every_k, make_segmenters, missing_segmenters
-
-
-@dataclass
-class Figures:
-    """Sums of one segmenter on one corpus."""
-
-    pk: list[float] = field(default_factory=list)
-    wd: list[float] = field(default_factory=list)
-    b: list[float] = field(default_factory=list)
-    prf: PRF = field(default_factory=PRF)
-    seconds: float = 0.0
-    n_sentences: int = 0
-
-    def add(self, gold: Bools1d, found: Bools1d, seconds: float = 0.0) -> None:
-        """Count a document: where topics start, (n_units,), in the gold and as found, and how long it took."""
-        reference, hypothesis = (marks[1:].astype(np.int64) for marks in (gold, found))
-        self.pk.append(pk(reference, hypothesis))
-        self.wd.append(window_diff(reference, hypothesis))
-        self.b.append(boundary_similarity(reference, hypothesis))
-        self.prf += boundary_prf(reference, hypothesis)
-        self.seconds += seconds
-        self.n_sentences += len(gold)
-
-    def means(self) -> dict[str, float]:
-        """RETURNS (dict): Means over documents; F1 over all boundaries."""
-        return {"pk": fmean(self.pk), "wd": fmean(self.wd), "b": fmean(self.b), "f": self.prf.fscore}
-
-
-def trivial(golds: list[Bools1d]) -> dict[str, Figures]:
-    """What needs no model and stands beside every table: no boundary, and one before every k-th unit, k being the mean topic.
-
-    golds (list of Bools1d): Where topics start, (n_units,), for every document of a corpus.
-    """
-    mean = mean_length(golds)
-    rows = {"no boundary": Figures(), "every k": Figures()}
-    for gold in golds:
-        rows["no boundary"].add(gold, np.zeros(len(gold), dtype=bool))
-        rows["every k"].add(gold, every_k(len(gold), mean))
-    return rows
-
-
-def mean_length(golds: Iterable[Bools1d]) -> float:
-    """RETURNS (float): Units of a topic, of golds as those of `trivial`."""
-    marks = np.concatenate(list(golds))
-    return len(marks) / int(marks.sum())
+from .topic_peers import SEGMENTERS, Segmenter, make_segmenters, missing_segmenters
 
 
 @benchmark_app.command("topics")
 def topics_cli(
-    data: list[str] = typer.Argument(..., help="Gold files of any format of topics, folders or patterns"),
-    model: str | None = typer.Option(None, "--model", "-m", help="Pipeline; the embedded models if left out"),
-    systems: str = typer.Option("", help=f"Of {', '.join(MAKERS)}, and names or paths of pipelines; all if left out"),
+    data: GoldTopics,
+    model: Model = None,
+    systems: str = typer.Option(
+        "", help=f"Of {', '.join(SEGMENTERS)}, and names or paths of pipelines; all if left out"
+    ),
     sentences: str = typer.Option(
         "ours", help="Units: ours (the sentences of the pipeline), rule (a plain splitter), lines"
     ),
@@ -89,19 +43,19 @@ def topics_cli(
         "clean",
         help="clean, flat, corrupted, headed (titles in the text, as headings) or spoken (lines as turns of a transcript)",
     ),
-    limit: int = typer.Option(0, min=0, help="Documents per file, 0 for all"),
+    limit: Documents = 0,
     threshold: float | None = typer.Option(None, help="Another threshold of our component"),
     per_corpus: bool = typer.Option(False, "--per-corpus", help="Print every corpus"),
     by_language: bool = typer.Option(
         False, "--by-language", help='Corpora are languages ("lang" in JSONL), not folders'
     ),
-    output: Path | None = typer.Option(None, "--output", "-o", help="Write all figures as JSON"),
+    output: FiguresFile = None,
 ) -> None:
     """Pk, WindowDiff, B, boundary F1 and speed of topic segmenters; a corpus is a folder, means are over corpora."""
     with reported():
         check_output(output)
         check_choice(("ours", *SENTENCES), sentences=sentences)
-        nlp = load_pipeline(model, "xx", {}, topics=True)
+        nlp = load_pipeline(model, topics=True)
         pipe = find_pipe(nlp, TopicSegmenter)
         if threshold is not None:
             pipe.cfg["threshold"] = threshold
@@ -147,7 +101,7 @@ def compare(
     limit: int,
     group: tuple[str, str] = CORPUS,
     condition: str = "clean",
-) -> tuple[dict[str, dict[str, Figures]], float]:
+) -> tuple[dict[str, dict[str, TopicFigures]], float]:
     """Run every segmenter on every document.
 
     group (tuple): Key of what makes a corpus in `Doc.user_data`: `CORPUS` or `LANGUAGE`.
@@ -173,7 +127,7 @@ def compare(
             documents[example.reference.user_data[group]].append((doc, gold))
     if not documents:
         raise ValueError(Errors.SEG115.format(paths=", ".join(data)))
-    figures: dict[str, dict[str, Figures]] = {name: defaultdict(Figures) for name in segmenters}
+    figures: dict[str, dict[str, TopicFigures]] = {name: defaultdict(TopicFigures) for name in segmenters}
     for corpus, docs in documents.items():
         mean = mean_length(gold for _, gold in docs)
         for name, mark in segmenters.items():
@@ -184,7 +138,7 @@ def compare(
     return figures, n_sentences / seconds if seconds else 0.0
 
 
-def _macro(corpora: dict[str, Figures]) -> dict[str, float]:
+def _macro(corpora: dict[str, TopicFigures]) -> dict[str, float]:
     means = [figures.means() for figures in corpora.values()]
     seconds = sum(figures.seconds for figures in corpora.values())
     row = {key: fmean(mean[key] for mean in means) for key in ("pk", "wd", "b", "f")}
