@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from .checks import wrong
 from .errors import Errors
 from .files import write_atomically
 from .length_prior import LengthPrior
@@ -128,7 +129,7 @@ def check_name(name: str) -> None:
     """RAISES (ValueError): SEG200 if a file could not be called by this name."""
     if not isinstance(name, str) or not re.fullmatch(r"\w[\w.-]{0,99}", name):
         expected = "letters, digits, '-', '_' and '.', a letter or digit first, 100 at most"
-        raise ValueError(Errors.SEG200.format(name="adapter", expected=expected, value=name))
+        raise wrong("adapter", expected, name)
 
 
 # The adapter that models predict with; each thread has its own.

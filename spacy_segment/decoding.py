@@ -14,6 +14,7 @@ from collections import deque
 
 import numpy as np
 
+from .checks import check_limits, check_probability, wrong
 from .errors import Errors
 from .length_prior import LengthPrior, best_of_lengths
 from .odds import log_odds, sigmoid
@@ -207,16 +208,12 @@ def check_logits(logits: Floats1d) -> None:
 
 def _check(logits: Floats1d, threshold: float | None, min_length: int, max_length: int | None) -> None:
     check_logits(logits)
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise ValueError(Errors.SEG200.format(name="threshold", expected="from 0 to 1", value=threshold))
-    if min_length < 0:
-        raise ValueError(Errors.SEG200.format(name="min_length", expected="at least 0", value=min_length))
-    if max_length is not None and max_length < max(1, min_length):
-        expected = f"None, or at least 1 and at least min_length ({min_length})"
-        raise ValueError(Errors.SEG200.format(name="max_length", expected=expected, value=max_length))
+    if threshold is not None:
+        check_probability(threshold=float(threshold))
+    check_limits(min_length, max_length)
 
 
 def _check_number(n_segments: int, least: int, most: int) -> None:
     if not least <= n_segments <= most:
         expected = f"between {least} (forced boundaries) and {most} (places a segment may start at)"
-        raise ValueError(Errors.SEG200.format(name="n_segments", expected=expected, value=n_segments))
+        raise wrong("n_segments", expected, n_segments)

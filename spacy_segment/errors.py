@@ -3,9 +3,6 @@
 SEG1xx input, SEG2xx configuration, SEG3xx model files, SEG4xx training.
 """
 
-from collections.abc import Iterable
-from typing import Any
-
 from spacy.errors import ErrorsWithCodes
 
 
@@ -84,27 +81,6 @@ class Errors(metaclass=ErrorsWithCodes):
     SEG438 = "segment-train needs the optimizer Muon of torch 2.9 or later; here is torch {version}. Update it: pip install -U torch."
 
 
-def check_least(least: int, **values: Any) -> None:
-    """RAISES (ValueError): SEG200 for the first number that is below `least`; what is no number, as None, passes."""
-    for name, value in values.items():
-        if isinstance(value, int | float) and not value >= least:  # nor is what is not a number at all
-            raise ValueError(Errors.SEG200.format(name=name, expected=f"at least {least}", value=value))
-
-
-def check_probability(**values: float) -> None:
-    """RAISES (ValueError): SEG200 for the first that is not from 0 to 1."""
-    for name, value in values.items():
-        if not 0 <= value <= 1:
-            raise ValueError(Errors.SEG200.format(name=name, expected="a probability", value=value))
-
-
 def is_coded(error: BaseException, code: str = "SEG") -> bool:
     """Whether an error is one of ours, or the one of a code."""
     return str(error).startswith(f"[{code}")
-
-
-def check_choice(choices: Iterable[str], **values: str) -> None:
-    """RAISES (ValueError): SEG200 for the first that is none of the choices."""
-    for name, value in values.items():
-        if value not in choices:
-            raise ValueError(Errors.SEG200.format(name=name, expected=f"one of {', '.join(choices)}", value=value))

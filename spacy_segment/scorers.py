@@ -12,7 +12,7 @@ from spacy.scorer import Scorer
 from spacy.training import Example
 
 from .align import has_sents, sent_start_offsets
-from .errors import check_least
+from .checks import check_least, check_optional
 from .metrics import PRF, boundary_prf, boundary_similarity, count, pk, segment_label_f, window_diff
 from .topics import TOPICS, check_tiling, find_units, main_spans, sents_of, topics_of
 
@@ -68,7 +68,7 @@ def make_topic_scorer(k: int | None = None, tolerance: int = 0) -> Callable[...,
     tolerance (int): Units by which a boundary may be off and still count.
     RAISES (ValueError): SEG200.
     """
-    check_least(1, k=k)
+    check_optional(1, k=k)
     check_least(0, tolerance=tolerance)
     return partial(topic_score, k=k, tolerance=tolerance)
 

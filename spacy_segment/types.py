@@ -13,6 +13,9 @@ from thinc.api import Model
 BOUNDARY_PROBS = ("spacy_segment", "boundary_probs")
 INNER_PROBS = ("spacy_segment", "inner_probs")
 
+# Log-odds of a place at which no topic starts: far below any threshold, but finite.
+NEVER = -20.0
+
 # numpy arrays, named as in thinc (whose own array types numpy's functions do not know).
 Floats1d: TypeAlias = NDArray[Any]
 Floats2d: TypeAlias = NDArray[Any]
@@ -51,7 +54,7 @@ class Boundaries:
 class TopicLogits:
     """What a topic model says of one Doc of n units. What it says of the first unit's boundary does not count.
 
-    boundary (Floats1d): (n,) log-odds that a topic starts with the unit.
+    boundary (Floats1d): (n,) log-odds that a topic starts with the unit, `NEVER` where none can.
     any_level (Floats1d or None): (n,) log-odds that a topic or a part of one starts with it.
     labels (Floats2d or None): (n, n_labels) logits of the label of the topic the unit is in.
     """
@@ -74,6 +77,16 @@ class TopicGold:
     labels: Ints1d
 
 
-EncoderModel: TypeAlias = Model[list[Doc], list[PieceStates]]  # states per piece
+# States per piece; called for training (`is_train`) it gives a function that takes their gradient as well. What a model above it may ask
+# for stands in its `attrs`, and none of it has to be there:
+#   project             (model, docs, function of states) -> PieceStates: `function` applied batch by batch, so that states of a long text
+#                       are never all there
+#   pretrained_head     (model) -> weights and bias of a sentence boundary that came with the encoder, or None
+#   begin_means         (model, texts) -> the mean state of every text, a Tensor that gradients flow through
+#   set_vocabulary      (model, tokenizer, vectors): take over a vocabulary that was made before the training
+#   trainable, remembers (bool): whether the weights learn; whether, if not, it keeps what it made of a text in training
+#   reads_text (bool)   whether it reads `doc.text` alone: then a Doc may be one long token
+#   dropout_rate (float), see_newlines (bool): what the component sets
+EncoderModel: TypeAlias = Model[list[Doc], list[PieceStates]]
 SentenceModel: TypeAlias = Model[list[Doc], list[PieceStates]]  # logits per piece
 TopicModel: TypeAlias = Model[list[Doc], list[TopicLogits]]  # logits per unit

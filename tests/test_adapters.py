@@ -121,7 +121,7 @@ def test_every_adapter_has_its_threshold(nlp):
     thresholds = []
     for name in ("legal", "verse", None):
         doc._.segment_adapter = name
-        thresholds.append(pipe._threshold(doc))
+        thresholds.append(pipe._decides_by(doc)[0])
     assert thresholds == [0.3, 0.5, 0.9]
 
 
@@ -304,7 +304,8 @@ def test_issue_what_is_no_adapter_had_no_code_or_was_taken(nlp, adapter):
 
 def test_the_extension_says_nothing_by_default(nlp):
     doc = Doc(nlp.vocab, words=["One", "."])
-    nlp.get_pipe(SEGMENTER).set_adapter("legal")
-    assert nlp.get_pipe(SEGMENTER)._adapter_name(doc) == "legal"
+    pipe = nlp.get_pipe(SEGMENTER)
+    pipe.set_adapter("legal")
+    assert pipe._adapter(doc) is pipe.adapters["legal"]
     doc._.segment_adapter = None
-    assert nlp.get_pipe(SEGMENTER)._adapter_name(doc) is None
+    assert pipe._adapter(doc) is None

@@ -9,7 +9,8 @@ import torch
 from test_topic_segmenter import BREAD, RAIN, STATE, make_example, starts_of, with_sents
 
 from spacy_segment.models.change_point import change_point_logits
-from spacy_segment.models.similarity import NEVER, directions
+from spacy_segment.models.units import directions
+from spacy_segment.types import NEVER
 
 
 def enumerated(vectors, places, penalty, sharpness, max_units):

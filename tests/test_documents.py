@@ -11,12 +11,11 @@ from conftest import make_topic_examples, make_topics
 from spacy_segment.models import units
 from spacy_segment.models.documents import N_CUES, flatten, make_part
 from spacy_segment.models.memo import Memo
-from spacy_segment.models.similarity import NEVER
 from spacy_segment.models.words import WordCutter
 from spacy_segment.topics import Units, topic_places
 from spacy_segment.training.topic_formats import Section, TopicRecord
 from spacy_segment.training.topic_readers import make_topic_example
-from spacy_segment.types import PieceStates, TopicGold
+from spacy_segment.types import NEVER, PieceStates, TopicGold
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from test_adapters import SEGMENTER, logits
 from test_devices import ENCODERS
 from test_pair_models import PAIRS
 from test_pair_models import train as train_pairs
-from test_second import make_nlp as make_second
-from test_second import train as train_second
+from test_unit_encoder import make_nlp as make_second
+from test_unit_encoder import train as train_second
 
 from spacy_segment.length_prior import LengthPrior
 from spacy_segment.training.formats import Record

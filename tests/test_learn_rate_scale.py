@@ -5,7 +5,7 @@ import pytest
 import torch
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
-from test_second import make_nlp, second_states, train
+from test_unit_encoder import make_nlp, second_states, train
 
 from spacy_segment.models.torch import lookahead
 from spacy_segment.models.torch.units import run_means

@@ -17,7 +17,7 @@ from spacy.language import Language
 from spacy.training import Example
 from spacy.util import fix_random_seed
 
-from ..errors import Errors
+from ..checks import wrong
 from ..files import check_output, write_output
 from ..scorers import CORPUS, topic_score
 from ..topics import TOPICS, find_units, topics_of
@@ -93,7 +93,7 @@ def ablate(train: str, dev: str, test: str, steps: int, limit: int, only: str | 
     """
     chosen = {name: model for name, model in MODELS.items() if only is None or name.startswith(only)}
     if not chosen:
-        raise ValueError(Errors.SEG200.format(name="only", expected=f"how one of {list(MODELS)} begins", value=only))
+        raise wrong("only", f"how one of {list(MODELS)} begins", only)
     vectors = train_vectors(train, width=ENCODER["width"])  # type: ignore[arg-type]
     labels = find_labels(train)
     rows = {}

@@ -15,6 +15,7 @@ from wasabi import msg
 
 from .. import __version__
 from ..card import card, describe, find_sources, read_sources, results
+from ..checks import wrong
 from ..errors import Errors
 from ..files import check_folder, write_output
 from ..pipeline.sources import forget_paths
@@ -46,7 +47,7 @@ def card_cli(
     """Write the pipeline with README.md and meta.json that say what it was trained on and what it reaches."""
     with reported():
         if not NAME.fullmatch(name):
-            raise ValueError(Errors.SEG200.format(name="name", expected="letters, digits and underscores", value=name))
+            raise wrong("name", "letters, digits and underscores", name)
         check_folder(output)
         nlp = load(pipeline, lang)
         corpora = [corpus_name(path) for path in find_files(sentences)] if sentences else []

@@ -18,6 +18,7 @@ from spacy.util import minibatch
 from wasabi import msg
 
 from ..align import move_to_tokens, sent_start_offsets, text_length
+from ..checks import wrong
 from ..curves import N_BINS, Histogram, Lengths
 from ..errors import Errors
 from ..files import check_output, write_output
@@ -97,9 +98,7 @@ def topics_cli(
 def _run(evaluate: Any, data: list[str], output: Path, model: str | None, limit: int, figures: tuple) -> None:
     with reported():
         if output.suffix == ".md":
-            raise ValueError(
-                Errors.SEG200.format(name="output", expected="a .json file beside its .md", value=str(output))
-            )
+            raise wrong("output", "a .json file beside its .md", str(output))
         check_output(output)
         check_output(tables := output.with_suffix(".md"))
         nlp = load_pipeline(model, topics=evaluate is evaluate_topics)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import Errors
+from ..checks import wrong
 
 GoldSentences = Annotated[
     list[str], typer.Argument(help="Gold files, folders or patterns (JSONL, CoNLL-U, text, DocBin)")
@@ -26,7 +26,7 @@ def split_names(option: str, given: str, known: Collection[str] | None = None) -
     names = [name.strip() for name in given.split(",") if name.strip()]
     if not names or (known is not None and not set(names) <= set(known)):
         expected = "names with commas between them" if known is None else f"some of {', '.join(known)}"
-        raise ValueError(Errors.SEG200.format(name=option, expected=expected, value=given))
+        raise wrong(option, expected, given)
     return names
 
 
@@ -34,7 +34,5 @@ def split_numbers(option: str, given: str) -> list[int]:
     """RETURNS (list of int): Whole numbers. RAISES (ValueError): SEG200 if one is none, or below 1."""
     names = split_names(option, given)
     if not all(name.isdecimal() and int(name) for name in names):
-        raise ValueError(
-            Errors.SEG200.format(name=option, expected="numbers from 1 on with commas between them", value=given)
-        )
+        raise wrong(option, "numbers from 1 on with commas between them", given)
     return [int(name) for name in names]

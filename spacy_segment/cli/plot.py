@@ -12,7 +12,8 @@ import typer
 from spacy.cli._util import app
 from wasabi import msg
 
-from ..errors import Errors, check_choice
+from ..checks import check_choice
+from ..errors import Errors
 from ..files import output_file
 from .reporting import in_words, reported
 

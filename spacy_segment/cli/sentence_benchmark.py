@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 
 from ..align import next_text
+from ..checks import wrong
 from ..errors import Errors
 from ..files import check_output, write_output
 from ..training.corruption import CONDITIONS
@@ -83,7 +84,7 @@ def run_sentences(
                 results[corpus, condition, system] = measure(splitter, chosen, condition)
     if languages and not results:
         expected = f"splitters of which one is installed and knows a language of the data ({', '.join(languages)})"
-        raise ValueError(Errors.SEG200.format(name="systems", expected=expected, value=", ".join(systems)))
+        raise wrong("systems", expected, ", ".join(systems))
     return results
 
 

@@ -12,7 +12,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from ..align import reference_doc
-from ..errors import Errors, check_choice
+from ..checks import check_choice
+from ..errors import Errors
 from ..files import check_output, write_output
 from ..pipeline.topic_segmenter import TopicSegmenter
 from ..scorers import CORPUS, LANGUAGE

@@ -8,7 +8,8 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from ..models.change_point import ChangePoint
-from ..models.similarity import DepthScore, FirstNeighbour, unit_vectors
+from ..models.similarity import DepthScore, FirstNeighbour
+from ..models.units import unit_vectors
 from ..pipeline.topic_segmenter import TopicSegmenter
 from ..topics import find_units, topics_of
 from ..types import Bools1d, EncoderModel, TopicModel

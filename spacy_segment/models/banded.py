@@ -10,7 +10,7 @@ from thinc.api import ArgsKwargs, Model
 from tokenizers import Tokenizer
 
 from ..align import text_of
-from ..errors import Errors
+from ..checks import wrong
 from ..types import EncoderModel, Floats2d, Ints1d, PieceStates
 from .pieces import N_BUCKETS, N_VALUES, Pieces, tokenize, train_vocabulary
 from .shim import VocabularyShim
@@ -91,7 +91,7 @@ def _check_lookahead(lookahead: int, lookback: int, seen: int, n_attending: int)
     most = seen + n_attending * (lookback + 1) - 1
     if not seen <= lookahead <= most:
         expected = f"from {seen} (what the convolutions see) to {most} (at most lookback in each attention layer)"
-        raise ValueError(Errors.SEG200.format(name="lookahead", expected=expected, value=lookahead))
+        raise wrong("lookahead", expected, lookahead)
 
 
 def set_vocabulary(model: EncoderModel, tokenizer: Tokenizer) -> None:

@@ -13,11 +13,12 @@ import numpy as np
 from spacy.tokens import Doc
 from thinc.api import Model
 
-from ..errors import check_least, check_probability
+from ..checks import check_least, check_probability
 from ..topics import find_units, topic_places
-from ..types import Bools1d, EncoderModel, Floats1d, Floats2d, TopicLogits, TopicModel
-from .similarity import NEVER, init, unit_vectors
+from ..types import NEVER, Bools1d, EncoderModel, Floats1d, Floats2d, TopicLogits, TopicModel
+from .similarity import init
 from .sizes import check_sizes
+from .units import unit_vectors
 
 PENALTY, SHARPNESS, GROWTH, MAX_UNITS = 1.6, 8.0, 0.25, 60
 

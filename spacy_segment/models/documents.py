@@ -11,10 +11,9 @@ from ..topics import Units
 from ..types import Bools1d, Floats2d, Ints1d, PieceStates, TopicGold
 from .change_point import change_points
 from .cohesion import cohesion
-from .similarity import directions
 from .torch.coherence import SCALES
 from .unit_surface import N_VALUES, surface_features
-from .units import owners
+from .units import directions, owners
 
 # Penalties and sharpness of the change points that are told; log-odds are divided by SCALE.
 PENALTIES = (1.55, 2.0)
@@ -62,6 +61,23 @@ class Part:
 def select(units: Units, chosen: Bools1d) -> Units:
     """RETURNS (Units): Those that are chosen, (n_units,) booleans."""
     return Units(units.tokens[chosen], units.starts[chosen], units.gaps[chosen])
+
+
+def document_cues(
+    means: Floats2d, places: Bools1d, words: Ints1d, unit_of: Ints1d, *, changes: bool, repeats: bool
+) -> Floats2d:
+    """What the document as a whole says of the units that are read, (n_read, N_CUES); zeros where it is not to be told.
+
+    means (Floats2d): (n_units, width), places (Bools1d): (n_units,), of all units.
+    words, unit_of (Ints1d): (n_pieces,) number of every piece as a word, and its place among the units that are read.
+    changes, repeats (bool): Whether change points, and words that come back, are told.
+    """
+    cues = np.zeros((int(places.sum()), N_CUES), dtype=np.float32)
+    if changes:
+        cues[:, :N_CHANGES] = change_cues(means, places)
+    if repeats:
+        cues[:, N_CHANGES:] = cohesion_cues(words, unit_of, len(cues))
+    return cues
 
 
 def change_cues(means: Floats2d, places: Bools1d) -> Floats2d:
@@ -114,9 +130,9 @@ def make_part(
     )
 
 
-def hide(part: Part, *, features: Bools1d, cues: bool) -> Part:
-    """Leave out surface features, or the cues. features (Bools1d): which are told."""
-    return replace(part, features=part.features * features, cues=part.cues * (not cues))
+def tell(part: Part, *, features: Bools1d, cues: bool) -> Part:
+    """Leave out what is not told: surface features, (len(N_VALUES),) booleans, or the cues."""
+    return replace(part, features=part.features * features, cues=part.cues * cues)
 
 
 def flatten(parts: list[Part], *, joined: Bools1d, gap: int, device: torch.device) -> Run:

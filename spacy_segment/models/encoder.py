@@ -12,7 +12,7 @@ from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model
 
 from ..align import text_of
-from ..errors import Errors, check_least
+from ..checks import check_least, check_optional, wrong
 from ..text import code_points, is_kind
 from ..types import EncoderModel, Floats1d, Floats2d, Ints1d, Ints2d, PieceStates
 from .checkpoints import build_encoder
@@ -93,9 +93,10 @@ def HFEncoder(
     RAISES (ValueError): SEG200; SEG310 when the encoder cannot be loaded.
     """
     if isinstance(lookahead, str) and lookahead != "auto":
-        raise ValueError(Errors.SEG200.format(name="lookahead", expected="a number, None or 'auto'", value=lookahead))
-    check_least(0, lookahead=lookahead, lookback=lookback)
-    check_least(1, window=window, batch_pieces=batch_pieces, n_layers=n_layers)
+        raise wrong("lookahead", "a number, None or 'auto'", lookahead)
+    check_optional(0, lookahead=None if lookahead == "auto" else lookahead, lookback=lookback)
+    check_optional(1, batch_pieces=batch_pieces, n_layers=n_layers)
+    check_least(1, window=window)
     build = partial(build_encoder, lookahead=lookahead, n_values=N_VALUES if surface else ())
     shim = HFShim(build, dtype=dtype, name=name, tokenizer=tokenizer, n_layers=n_layers, lookahead=lookahead)
     shim.learn_rate_scale = learn_rate_scale
@@ -112,7 +113,6 @@ def HFEncoder(
             "see_newlines": True,
             "window": window,
             "lookback": lookback,
-            "lookahead": lookahead,
             "batch_pieces": batch_pieces,
             "dropout_rate": 0.0,
             "project": predict_projected,

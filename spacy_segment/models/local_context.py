@@ -18,10 +18,11 @@ from torch import Tensor
 from ..topics import find_units
 from ..types import EncoderModel, TopicGold, TopicLogits, TopicModel
 from .labels import get_labels, init, set_labels, topic_shim
+from .objective import finish_loss, merge_weights
 from .shim import TorchShim
 from .sizes import check_sizes
 from .torch.pairs import PairHeads
-from .units import begin_encode, finish_loss, merge_weights, unit_docs
+from .units import begin_encode, unit_docs
 
 # How much every question counts; 0 leaves it out.
 WEIGHTS = {"stp": 1.0, "tc": 0.5, "nsp": 0.5}

@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import inf
 from typing import Any, cast
 
 import numpy as np
 import torch
 
 from ..adapters import TRAINING, Adapter
+from ..checks import check_positive
 from ..errors import Errors
 from ..types import Floats2d, SentenceModel
 from .shim import TorchShim
@@ -43,8 +43,7 @@ def begin_training(model: SentenceModel, *, rank: int, alpha: float) -> None:
 
     RAISES (ImportError): SEG431 without `peft`. (ValueError): SEG430 if the encoder has no such layers; SEG200.
     """
-    if not 0 < alpha < inf:
-        raise ValueError(Errors.SEG200.format(name="alpha", expected="above 0 and finite", value=alpha))
+    check_positive(alpha=alpha)
     shim, head = _shim(model), model.layers[1]
     if not head.has_param("W"):
         model.initialize()

@@ -19,10 +19,11 @@ from ..align import text_length
 from ..topics import find_units
 from ..types import EncoderModel, PieceStates, TopicGold, TopicLogits, TopicModel
 from .labels import init, topic_shim
+from .objective import finish_loss
 from .shim import TorchShim
 from .sizes import check_sizes
 from .torch.pairs import PairHeads
-from .units import begin_encode, finish_loss, unit_docs
+from .units import begin_encode, unit_docs
 
 # Units of a batch that training takes pairs from at most.
 MAX_ANCHORS = 16

@@ -35,8 +35,8 @@ def SaT(encoder: EncoderModel, *, n_marks: int = 0, pretrained: str | None = Non
     them in prediction
     """
     head = Linear(nO=1 + n_marks, nI=encoder.maybe_get_dim("nO"), init_W=_zeros)
-    params, attrs = {"rescoring": NO_RESCORING}, {"n_marks": n_marks}
-    model: SentenceModel = Model("sat", forward, init=init, layers=[encoder, head], params=params, attrs=attrs)
+    params = {"rescoring": NO_RESCORING}
+    model: SentenceModel = Model("sat", forward, init=init, layers=[encoder, head], params=params)
     if pretrained is not None and "pretrained_head" not in encoder.attrs:
         if "set_vocabulary" not in encoder.attrs:
             raise wrong_encoder(encoder, "spacy_segment.BandedEncoder.v1")

@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from ..adapters import Adapter, active_adapter
+from ..checks import wrong
 from ..errors import Errors
 from . import serialize
 from .memo import Memo
@@ -39,7 +40,7 @@ class TorchShim(PyTorchShim):
 
     def __init__(self, build: Callable[[dict[str, Any]], nn.Module], *, dtype: str) -> None:
         if dtype not in DTYPES:
-            raise ValueError(Errors.SEG200.format(name="dtype", expected=f"one of {DTYPES}", value=dtype))
+            raise wrong("dtype", f"one of {DTYPES}", dtype)
         super().__init__(None)
         self.build = build
         self.dtype = dtype

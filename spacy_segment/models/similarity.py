@@ -7,14 +7,11 @@ import numpy as np
 from spacy.tokens import Doc
 from thinc.api import Model
 
-from ..errors import check_least
-from ..topics import Units, find_units, topic_places
-from ..types import EncoderModel, Floats1d, Floats2d, TopicLogits, TopicModel
+from ..checks import check_least
+from ..topics import find_units, topic_places
+from ..types import NEVER, EncoderModel, Floats1d, Floats2d, TopicLogits, TopicModel
 from .sizes import check_sizes
-from .units import blocks, owners, unit_means
-
-# Log-odds of a place at which no topic starts: far below any threshold, but finite.
-NEVER = -20.0
+from .units import unit_vectors
 
 
 def DepthScore(
@@ -81,32 +78,6 @@ def forward(model: TopicModel, docs: list[Doc], is_train: bool) -> tuple[list[To
 def init(model: TopicModel, X: list[Doc] | None = None, Y: None = None) -> None:
     """There is nothing to initialise but the encoder."""
     model.layers[0].initialize(X=X)
-
-
-def unit_vectors(encoder: EncoderModel, doc: Doc, units: Units, *, growth: float = 0.0) -> Floats2d:
-    """Mean of the states of a unit's pieces, less the mean of the document: (n_units, width).
-
-    growth (float): Vectors are as long as (number of pieces) ** growth, 1 in the quadratic mean.
-    """
-    if not len(units.starts):
-        return np.zeros((0, 1), dtype=np.float32)
-    parts, counts = [], []
-    for block, _, starts in blocks(doc, units):
-        pieces = encoder.predict([block])[0]
-        unit_of = owners(pieces, starts)
-        parts.append(unit_means(pieces, unit_of, len(starts)))
-        counts.append(np.bincount(unit_of, minlength=len(starts)))
-    vectors = directions(np.concatenate(parts))
-    lengths = np.maximum(np.concatenate(counts), 1.0) ** growth
-    return vectors * (lengths / np.sqrt(np.square(lengths).mean()))[:, None]
-
-
-def directions(vectors: Floats2d) -> Floats2d:
-    """Vectors of length 1, around the mean of the document: what units have in common says nothing of their topics."""
-    vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-8)
-    vectors -= vectors.mean(axis=0)
-    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-8)
-    return vectors
 
 
 def depth_logits(vectors: Floats2d, *, block: int, spread: float, sharpness: float) -> Floats1d:

@@ -1,6 +1,6 @@
 """What sizes of an architecture cannot be."""
 
-from ..errors import Errors
+from ..checks import check_whole, wrong
 
 # Layers, heads and units that an architecture sees to the side.
 LARGEST = 10_000
@@ -11,9 +11,7 @@ def check_sizes(least: int = 1, most: int = LARGEST, **sizes: int) -> None:
 
     RAISES (ValueError): SEG200 for the first that is not a whole number from `least` to `most`.
     """
-    for name, value in sizes.items():
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise ValueError(Errors.SEG200.format(name=name, expected=f"a number from {least} to {most}", value=value))
+    check_whole(least, most, **sizes)
 
 
 def check_widths(*, n_heads: int, conv_width: int, **width: int) -> None:
@@ -23,8 +21,6 @@ def check_widths(*, n_heads: int, conv_width: int, **width: int) -> None:
     """
     for name, value in width.items():
         if value <= 0 or value % n_heads:
-            raise ValueError(
-                Errors.SEG200.format(name=name, expected=f"a multiple of n_heads ({n_heads})", value=value)
-            )
+            raise wrong(name, f"a multiple of n_heads ({n_heads})", value)
     if conv_width % 2 == 0:
-        raise ValueError(Errors.SEG200.format(name="conv_width", expected="an odd number", value=conv_width))
+        raise wrong("conv_width", "an odd number", conv_width)

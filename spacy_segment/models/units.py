@@ -1,7 +1,6 @@
 """What topic models make of units: blocks of a long Doc, Docs of single units, owners of pieces, means."""
 
 from collections.abc import Callable, Iterator
-from typing import cast
 
 import numpy as np
 import torch
@@ -10,7 +9,6 @@ from spacy.vocab import Vocab
 from torch import Tensor
 
 from ..align import text_length, text_of, token_offsets
-from ..errors import Errors
 from ..topics import Units
 from ..types import EncoderModel, Floats2d, Ints1d, PieceStates
 from .shim import TorchShim
@@ -87,40 +85,6 @@ def begin_encode(
     return flat, pieces, backprop
 
 
-def merge_weights(usual: dict[str, float], given: dict[str, float] | None) -> dict[str, float]:
-    """What every part of the objective counts.
-
-    usual (dict): Weight of every part; given (dict or None): those that are to be others.
-    RAISES (ValueError): SEG200 for a part that is not known, a weight below 0, or if nothing counts.
-    """
-    weights = {**usual, **(given or {})}
-    if set(weights) != set(usual) or min(weights.values()) < 0 or not any(weights.values()):
-        expected = f"numbers of at least 0, not all 0, by these names: {', '.join(usual)}"
-        raise ValueError(Errors.SEG200.format(name="weights", expected=expected, value=given))
-    return weights
-
-
-def finish_loss(
-    losses: dict[str, Tensor], weights: dict[str, float], backprop_encoder: Callable[[], None]
-) -> tuple[dict[str, float], Callable[[], None]]:
-    """What `begin_loss` of every topic model gives back.
-
-    RETURNS (tuple): What every part of the objective is, unweighted, and a function that computes the gradients of their
-        weighted sum.
-    RAISES (ValueError): SEG200 if no part that counts applies to the model.
-    """
-    if not any(weights[name] for name in losses):
-        expected = "weights of parts that apply: without labels there is none to classify"
-        raise ValueError(Errors.SEG200.format(name="weights", expected=expected, value=weights))
-    total = sum(weights[name] * loss for name, loss in losses.items())
-
-    def backprop() -> None:
-        cast(Tensor, total).backward()
-        backprop_encoder()
-
-    return {name: float(loss.detach()) for name, loss in losses.items()}, backprop
-
-
 def owners(pieces: PieceStates, starts: Ints1d) -> Ints1d:
     """The unit of every piece, (n_pieces,). starts (Ints1d): (n_units,), the first of them not after the first piece."""
     return np.maximum(np.searchsorted(starts, pieces.starts, side="right") - 1, 0)
@@ -129,3 +93,29 @@ def owners(pieces: PieceStates, starts: Ints1d) -> Ints1d:
 def unit_means(pieces: PieceStates, unit_of: Ints1d, n_units: int) -> Floats2d:
     """Mean state of the pieces of every unit, (n_units, hidden_width). unit_of (Ints1d): (n_pieces,), see `owners`."""
     return run_means(torch.as_tensor(pieces.states), torch.as_tensor(unit_of), n_units).numpy()
+
+
+def unit_vectors(encoder: EncoderModel, doc: Doc, units: Units, *, growth: float = 0.0) -> Floats2d:
+    """Mean of the states of a unit's pieces, less the mean of the document: (n_units, width).
+
+    growth (float): Vectors are as long as (number of pieces) ** growth, 1 in the quadratic mean.
+    """
+    if not len(units.starts):
+        return np.zeros((0, 1), dtype=np.float32)
+    parts, counts = [], []
+    for block, _, starts in blocks(doc, units):
+        pieces = encoder.predict([block])[0]
+        unit_of = owners(pieces, starts)
+        parts.append(unit_means(pieces, unit_of, len(starts)))
+        counts.append(np.bincount(unit_of, minlength=len(starts)))
+    vectors = directions(np.concatenate(parts))
+    lengths = np.maximum(np.concatenate(counts), 1.0) ** growth
+    return vectors * (lengths / np.sqrt(np.square(lengths).mean()))[:, None]
+
+
+def directions(vectors: Floats2d) -> Floats2d:
+    """Vectors of length 1, around the mean of the document: what units have in common says nothing of their topics."""
+    vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-8)
+    vectors -= vectors.mean(axis=0)
+    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-8)
+    return vectors

@@ -8,7 +8,7 @@ window                       [ back |      kept      | ahead ]
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..errors import Errors
+from ..checks import wrong
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def windows(n: int, *, size: int, lookback: int, lookahead: int) -> Iterator[Win
     step = size - lookback - lookahead
     if step < 1:
         expected = f"more than {lookback} pieces back and {lookahead} ahead"
-        raise ValueError(Errors.SEG200.format(name="window", expected=expected, value=size))
+        raise wrong("window", expected, size)
     keep_start = 0
     while keep_start < n:
         start = max(0, keep_start - lookback)

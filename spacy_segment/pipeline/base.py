@@ -12,6 +12,7 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from thinc.api import Model
 
+from ..checks import wrong
 from ..errors import Errors, is_coded
 from ..files import write_atomically
 from .sources import settle_sources
@@ -88,7 +89,7 @@ class Segmenter(TrainablePipe):
         encoder = self.model.layers[0]
         if "set_vocabulary" not in encoder.attrs:
             expected = f"null for '{encoder.name}', which brings its own pieces"
-            raise ValueError(Errors.SEG200.format(name="vocabulary", expected=expected, value=type(vocabulary[0])))
+            raise wrong("vocabulary", expected, type(vocabulary[0]))
         if not encoder.shims[0].is_built:
             encoder.attrs["set_vocabulary"](encoder, *vocabulary)
 
@@ -101,22 +102,21 @@ class Segmenter(TrainablePipe):
         nodes = [node for node in self.model.walk() if any(hasattr(shim, "is_built") for shim in node.shims)]
         options = [dict(node.attrs) for node in nodes]  # thinc would put the saved ones in their places
         before = dict(self.cfg)
-        try:
-            yield
-            for node, attrs in zip(nodes, options, strict=True):
-                node.attrs.update(attrs)
-            if "model" not in exclude:
-                self._try_model()
-            self._settle(given)
-            settle_sources(self)
-        except Exception as error:  # the files may hold anything, and so may the errors of their readers
-            self.cfg.clear()
-            self.cfg.update(before)
-            for node, attrs in zip(nodes, options, strict=True):
-                node.attrs.update(attrs)
-            if is_coded(error):
+        with reading_model():
+            try:
+                yield
+                for node, attrs in zip(nodes, options, strict=True):
+                    node.attrs.update(attrs)
+                if "model" not in exclude:
+                    self._try_model()
+                self._settle(given)
+                settle_sources(self)
+            except Exception:
+                self.cfg.clear()
+                self.cfg.update(before)
+                for node, attrs in zip(nodes, options, strict=True):
+                    node.attrs.update(attrs)
                 raise
-            raise ValueError(Errors.SEG300.format(reason=f"{type(error).__name__}: {error}")) from error
 
     def _try_model(self) -> None:
         """Predict once. A model without weights, or one that listens to another component, cannot yet."""
@@ -141,6 +141,19 @@ class Segmenter(TrainablePipe):
 
     def _tell_model(self) -> None:
         """Pass settings on that the model has to know."""
+
+
+@contextmanager
+def reading_model() -> Iterator[None]:
+    """RAISES (ValueError): SEG300 for whatever goes wrong without a code: files may hold anything, and so may the errors of their
+    readers.
+    """
+    try:
+        yield
+    except Exception as error:
+        if is_coded(error):
+            raise
+        raise ValueError(Errors.SEG300.format(reason=f"{type(error).__name__}: {error}")) from error
 
 
 def _as_read(settings: dict[str, Any]) -> dict[str, Any]:

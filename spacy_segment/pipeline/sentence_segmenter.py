@@ -16,13 +16,13 @@ from thinc.api import Config
 
 from ..adapters import TRAINING, Adapter, Adapters, check_name, read_adapter_file, use_adapter
 from ..align import boundaries_of, text_length, text_of
-from ..errors import Errors, is_coded
+from ..errors import Errors
 from ..length_prior import LengthPrior
 from ..loss import sentence_loss
 from ..rescoring import NO_RESCORING, rescore
 from ..scorers import sentence_score
 from ..types import Boundaries, Floats2d, PieceStates, SentenceModel
-from .base import Segmenter
+from .base import Segmenter, reading_model
 from .doc_adapter import doc_adapter, install_extension
 from .sentence_starts import annotate
 from .settings import DEFAULTS, check_settings
@@ -207,22 +207,17 @@ class SentenceSegmenter(Segmenter):
     def _rescores(self) -> bool:
         return bool(self.model.has_param("rescoring"))
 
-    def _adapter_name(self, doc: Doc) -> str | None:
-        return doc_adapter(doc, self.cfg["adapter"])
-
     def _adapter(self, doc: Doc) -> Adapter | None:
         """RAISES (ValueError): SEG230 if there is none of the name that the Doc or the component gives."""
-        return self.adapters.find(self._adapter_name(doc))
+        return self.adapters.find(doc_adapter(doc, self.cfg["adapter"]))
 
-    def _threshold(self, doc: Doc) -> float | None:
-        adapter = self._adapter(doc)
-        return self.cfg["threshold"] if adapter is None else adapter.threshold
-
-    def _length_prior(self, doc: Doc) -> LengthPrior | None:
+    def _decides_by(self, doc: Doc) -> tuple[float | None, LengthPrior | None]:
+        """Threshold and lengths, those of the adapter of a Doc if it has one."""
         adapter = self._adapter(doc)
         if adapter is not None:
-            return adapter.lengths
-        return None if self.cfg["length_prior"] is None else LengthPrior(*self.cfg["length_prior"])
+            return adapter.threshold, adapter.lengths
+        lengths = self.cfg["length_prior"]
+        return self.cfg["threshold"], None if lengths is None else LengthPrior(*lengths)
 
     def set_annotations(self, docs: Iterable[Doc], scores: list[Boundaries]) -> None:
         """Decide on boundaries and set `Token.is_sent_start` of every token."""
@@ -234,7 +229,8 @@ class SentenceSegmenter(Segmenter):
                 if self.cfg["overwrite"]:
                     warnings.warn(Errors.SEG130.format(name=self.name), stacklevel=2)
                 continue
-            annotate(doc, boundaries, self.cfg, threshold=self._threshold(doc), prior=self._length_prior(doc))
+            threshold, prior = self._decides_by(doc)
+            annotate(doc, boundaries, self.cfg, threshold=threshold, prior=prior)
 
     def _tell_model(self) -> None:
         for node in self.model.walk():
@@ -290,12 +286,8 @@ class SentenceSegmenter(Segmenter):
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "SentenceSegmenter":
         """Load. RAISES (ValueError): as in `Segmenter`; SEG330 for a broken adapter."""
         with self._changing_adapters():
-            try:
+            with reading_model():
                 self.adapters.from_dict(srsly.msgpack_loads(bytes_data).get("adapters", {}))
-            except Exception as error:  # bytes of any kind
-                if is_coded(error):
-                    raise
-                raise ValueError(Errors.SEG300.format(reason=f"{type(error).__name__}: {error}")) from error
             return super().from_bytes(bytes_data, exclude=exclude)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:

@@ -13,6 +13,7 @@ from spacy.vocab import Vocab
 from thinc.api import Config
 
 from ..align import has_sents
+from ..checks import wrong
 from ..errors import Errors
 from ..scorers import topic_score
 from ..topics import NO_LABEL, check_tiling, find_units, main_spans, sents_of, topics_of
@@ -261,7 +262,7 @@ class TopicSegmenter(Segmenter):
         set_labels = self.model.attrs.get("set_labels")
         if labels and (set_labels is None or isinstance(labels, str)):
             expected = "None, for the model gives no labels" if set_labels is None else "a list of names"
-            raise ValueError(Errors.SEG200.format(name="labels", expected=expected, value=labels))
+            raise wrong("labels", expected, labels)
         if set_labels is not None:
             found = sorted({span.label_ for eg in sample for span in main_spans(eg.reference, self.key)} - {""})
             names = [label for label in dict.fromkeys(found if labels is None else labels) if label != NO_LABEL]

@@ -1,7 +1,8 @@
 """Logits of units -> the spans of topics of a Doc."""
 
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from spacy.tokens import Doc, Span, SpanGroup
@@ -15,6 +16,18 @@ from ..topics import NO_LABEL, Units, find_units, main_spans
 from ..types import Bools1d, Floats1d, Ints1d, TopicLogits
 
 Settings = dict[str, Any]
+
+
+class Topic(NamedTuple):
+    """A topic or a part of one, over the units from start to end. level (int): 1 or 2; parent (int): place of the topic of a part among
+    all topics and parts, -1 for none.
+    """
+
+    start: int
+    end: int
+    score: float
+    level: int = 1
+    parent: int = -1
 
 
 def make_group(doc: Doc, logits: TopicLogits, settings: Settings, *, labels: tuple[str, ...], name: str) -> SpanGroup:
@@ -36,7 +49,24 @@ def make_group(doc: Doc, logits: TopicLogits, settings: Settings, *, labels: tup
         is_start = np.zeros(n, dtype=bool)
         is_start[starts] = True
         parts = _decide(logits.any_level, settings, lengths, is_start)
-    spans, attrs = _spans(doc, units, logits, starts, parts, labels, settings["label_threshold"])
+    topics = list(_topics(logits, starts, parts))
+    named = [_label(logits, topic, labels) for topic in topics]
+    bounds = np.append(units.tokens, len(doc)).tolist()
+    spans = [
+        Span(
+            doc,
+            bounds[topic.start],
+            bounds[topic.end],
+            label=label if score > settings["label_threshold"] else NO_LABEL,
+        )
+        for topic, (label, score) in zip(topics, named, strict=True)
+    ]
+    attrs = {
+        "scores": np.asarray([topic.score for topic in topics], dtype=np.float32),
+        "label_scores": np.asarray([score for _, score in named], dtype=np.float32),
+        "levels": np.asarray([topic.level for topic in topics], dtype=np.int64),
+        "parents": np.asarray([topic.parent for topic in topics], dtype=np.int64),
+    }
     if settings["store_probs"]:
         attrs["boundary_probs"] = _token_probs(doc, units, logits.boundary)
     return SpanGroup(doc, name=key, spans=spans, attrs=attrs)
@@ -72,59 +102,28 @@ def _lengths(doc: Doc, units: Units, length_unit: str) -> Ints1d:
     return np.diff(np.append(np.searchsorted(sents, units.tokens), len(sents)))
 
 
-def _spans(
-    doc: Doc,
-    units: Units,
-    logits: TopicLogits,
-    starts: Ints1d,
-    parts: Ints1d,
-    labels: tuple[str, ...],
-    label_threshold: float,
-) -> tuple[list[Span], dict[str, Any]]:
-    """Topics, each followed by its parts. The lead text of a topic, before its first part, is no part."""
-    bounds = np.append(units.tokens, len(doc))
-    spans: list[Span] = []
-    scores, label_scores, levels, parents = [], [], [], []
-
-    def add(start: int, end: int, score: float, level: int, parent: int) -> None:
-        """A span over the units from `start` to `end`; parent (int): its place among the spans, -1 for none."""
-        label, label_score = _label(logits, start, end, labels)
-        label = label if label_score > label_threshold else NO_LABEL
-        spans.append(Span(doc, int(bounds[start]), int(bounds[end]), label=label))
-        scores.append(score)
-        label_scores.append(label_score)
-        levels.append(level)
-        parents.append(parent)
-
-    for start, end in pairwise([*starts.tolist(), len(units.starts)]):
-        parent = len(spans)
-        add(start, end, float(sigmoid(logits.boundary[start])) if start else 1.0, 1, -1)
+def _topics(logits: TopicLogits, starts: Ints1d, parts: Ints1d) -> Iterator[Topic]:
+    """YIELDS (Topic): Topics, each followed by its parts. The lead text of a topic, before its first part, is no part."""
+    place = 0
+    for start, end in pairwise([*starts.tolist(), len(logits.boundary)]):
+        yield Topic(start, end, float(sigmoid(logits.boundary[start])) if start else 1.0)
         inner = parts[(parts > start) & (parts < end)].tolist()
         for first, last in pairwise([*inner, end]):
-            add(first, last, float(sigmoid(logits.any_level[first])), 2, parent)  # type: ignore[index]
-    return spans, _attrs(scores, label_scores, levels, parents)
+            yield Topic(first, last, float(sigmoid(logits.any_level[first])), 2, place)  # type: ignore[index]
+        place += 1 + len(inner)
 
 
-def _label(logits: TopicLogits, start: int, end: int, labels: tuple[str, ...]) -> tuple[str, float]:
-    """The likeliest label of the units from start to end and its probability, by the mean of their log-probabilities."""
+def _label(logits: TopicLogits, topic: Topic, labels: tuple[str, ...]) -> tuple[str, float]:
+    """The likeliest label of a topic and its probability, by the mean of the log-probabilities of its units."""
     if logits.labels is None or not logits.labels.shape[1]:
         return NO_LABEL, 0.0
-    x = logits.labels[start:end].astype(np.float64)
+    x = logits.labels[topic.start : topic.end].astype(np.float64)
     x = x - x.max(axis=1, keepdims=True)
     mean = (x - np.log(np.exp(x).sum(axis=1, keepdims=True))).mean(axis=0)
     probs = np.exp(mean - mean.max())
     probs /= probs.sum()
     best = int(probs.argmax())
     return labels[best], float(probs[best])
-
-
-def _attrs(scores: list, label_scores: list, levels: list, parents: list) -> dict[str, Any]:
-    return {
-        "scores": np.asarray(scores, dtype=np.float32),
-        "label_scores": np.asarray(label_scores, dtype=np.float32),
-        "levels": np.asarray(levels, dtype=np.int64),
-        "parents": np.asarray(parents, dtype=np.int64),
-    }
 
 
 def _token_probs(doc: Doc, units: Units, logits: Floats1d) -> Floats1d:

@@ -24,6 +24,7 @@ from spacy.util import fix_random_seed
 from thinc.api import warmup_linear
 
 from ..adapters import Adapter, check_name
+from ..checks import check_positive, check_share, check_whole, wrong
 from ..errors import Errors
 from ..length_prior import LengthPrior, fit_lengths
 from ..models.lora import merge_adapter, read_adapter, train_adapter, write_adapter
@@ -31,7 +32,6 @@ from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..pipeline.sources import configure
 from ..types import Ints1d
 from .augmenters import CORRUPTIONS, corruption_mix, make_example
-from .checks import check_training
 from .corruption import clean
 from .formats import Record, find_files, read_records
 from .optimizer import AdamW
@@ -90,7 +90,11 @@ class AdaptSettings:
     def check(self) -> None:
         """RAISES (ValueError): SEG200, SEG210 for the first setting that cannot be."""
         corruption_mix(dict.fromkeys(self.conditions, 1.0))
-        check_training(self, shares=("dropout",), max_steps=1, every=1, patience=1, batch_bytes=1, folds=2, seed=0)
+        check_whole(0, seed=self.seed)
+        check_whole(1, max_steps=self.max_steps, every=self.every, patience=self.patience, batch_bytes=self.batch_bytes)
+        check_whole(2, folds=self.folds)
+        check_positive(learn_rate=self.learn_rate)
+        check_share(dropout=self.dropout)
         check_lengths(self.lengths)
         check_strength(self.strength)
 
@@ -167,7 +171,7 @@ def _segmenter(nlp: Language, component: str) -> Any:
 def check_strength(strength: float) -> None:
     """RAISES (ValueError): SEG200 if an adapter could not go so far."""
     if not 0 < strength <= 1:
-        raise ValueError(Errors.SEG200.format(name="strength", expected="above 0, 1 at most", value=strength))
+        raise wrong("strength", "above 0, 1 at most", strength)
 
 
 def read_examples(examples: str | Path | list[str] | list[Record]) -> list[Record]:

@@ -7,7 +7,8 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..align import reference_doc
-from ..errors import Errors, check_probability
+from ..checks import check_probability
+from ..errors import Errors
 from ..loss import MARKS, gold_starts
 from ..scorers import CONDITION, LANGUAGE
 from ..types import Ints1d

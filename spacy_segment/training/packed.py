@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
+from ..checks import wrong
 from ..errors import Errors
 from ..loss import gold_marks, piece_boundaries
 from ..models.banded import flatten
@@ -75,11 +76,11 @@ class Recipe:
         kinds = corpus.pop("@readers", None), augmenter.pop("@augmenters", None)
         wanted = ("spacy_segment.MixedCorpus.v1", "spacy_segment.corruption_mix.v1")
         if kinds != wanted:
-            raise ValueError(Errors.SEG200.format(name="corpora.train", expected=" with ".join(wanted), value=kinds))
+            raise wrong("corpora.train", " with ".join(wanted), kinds)
         corpus, augmenter = {**_defaults(MixedCorpus), **corpus}, {**_defaults(corruption_mix), **augmenter}
         if "weights" not in augmenter or "lengths" not in corpus:
             expected = "with `lengths`, and an augmenter with `weights`"
-            raise ValueError(Errors.SEG200.format(name="corpora.train", expected=expected, value=sorted(corpus)))
+            raise wrong("corpora.train", expected, sorted(corpus))
         draw_corruption(augmenter["weights"], augmenter["abbreviated"])
         return cls(corpus, augmenter, meta["tokenizer"], meta["n_known"], size, gap, bpe_dropout)
 

@@ -10,11 +10,11 @@ import torch
 from spacy.language import Language
 from torch import Tensor, nn
 
-from ..errors import Errors, check_least, check_probability
+from ..checks import check_least, check_positive, check_probability, check_share, check_whole
+from ..errors import Errors
 from ..models.shim import VocabularyShim
 from ..rescoring import NO_RESCORING
 from ..types import SentenceModel
-from .checks import check_training
 from .packed import PackedBatch, Producers, Recipe, made_by_processes
 from .packed_losses import HiddenPieces, PackedTensors, gold_loss, hide_pieces, taught_loss
 from .packed_optimizer import PackedOptimizer, check_torch
@@ -54,8 +54,11 @@ class PackedSettings:
     def check(self) -> None:
         """RAISES (ValueError): SEG200 for the first setting that cannot be; ImportError: SEG438, before anything is read."""
         check_torch()
-        shares = ("dropout", "hidden", "bpe_dropout")
-        check_training(self, shares=shares, steps=1, size=64, n_processes=1, warmup=0, seed=0)
+        check_whole(0, warmup=self.warmup, seed=self.seed)
+        check_whole(1, steps=self.steps, n_processes=self.n_processes)
+        check_whole(64, size=self.size)
+        check_positive(learn_rate=self.learn_rate)
+        check_share(dropout=self.dropout, hidden=self.hidden, bpe_dropout=self.bpe_dropout)
         check_least(0, guess_weight=self.guess_weight, weight_decay=self.weight_decay)
         check_probability(teacher_weight=self.teacher_weight)
 

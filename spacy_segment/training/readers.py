@@ -10,7 +10,8 @@ import numpy as np
 from spacy.language import Language
 from spacy.training import Example
 
-from ..errors import Errors, check_least, check_probability
+from ..checks import check_least, check_probability, wrong
+from ..errors import Errors
 from ..scorers import CORPUS, LANGUAGE
 from .augmenters import Augmenter, make_example
 from .corruption import Corrupted, clean
@@ -176,7 +177,7 @@ def check_lengths(lengths: Sequence[int]) -> None:
     """RAISES (ValueError): SEG200 if texts could not have these lengths in characters."""
     if min(lengths, default=0) < SHORTEST:
         expected = f"numbers of at least {SHORTEST}"
-        raise ValueError(Errors.SEG200.format(name="lengths", expected=expected, value=lengths))
+        raise wrong("lengths", expected, lengths)
 
 
 def _draw(cumulated: np.ndarray, rng: np.random.Generator) -> int:

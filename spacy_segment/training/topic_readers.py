@@ -15,7 +15,8 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 
 from ..align import reference_doc
-from ..errors import Errors, check_choice, check_least, check_probability
+from ..checks import check_choice, check_least, check_probability
+from ..errors import Errors
 from ..scorers import CORPUS, LANGUAGE
 from ..topics import NO_LABEL, TOPICS
 from .corruption import CONDITIONS

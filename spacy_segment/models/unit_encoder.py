@@ -1,4 +1,4 @@
-"""Second vectors of units: by an encoder that reads every unit by itself, as sentence encoders are made to."""
+"""Vectors of units by an encoder that reads every unit by itself, as sentence encoders are made to."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from spacy.tokens import Doc
 from torch import Tensor
 
 from ..topics import Units
-from ..types import Bools1d, EncoderModel, Floats2d
+from ..types import Bools1d, EncoderModel, Floats2d, TopicModel
 from .memo import Memo
 from .shim import TorchShim
 from .torch.units import run_means
@@ -18,7 +18,12 @@ MAX_TOKENS = 128
 BATCH = 256
 
 
-def unit_vectors(encoder: EncoderModel, doc: Doc, units: Units) -> Floats2d:
+def unit_encoder(model: TopicModel) -> EncoderModel | None:
+    """The second encoder of a topic model, if it has one."""
+    return model.layers[1] if len(model.layers) > 1 else None
+
+
+def encode_units(encoder: EncoderModel, doc: Doc, units: Units) -> Floats2d:
     """Mean state of every unit, (n_units, hidden_width)."""
     singles = unit_docs(encoder, doc, units, MAX_TOKENS)
     vectors = np.zeros((len(singles), encoder.get_dim("nO")), dtype=np.float32)
@@ -29,7 +34,7 @@ def unit_vectors(encoder: EncoderModel, doc: Doc, units: Units) -> Floats2d:
     return vectors
 
 
-def begin_unit_vectors(
+def begin_encode_units(
     encoder: EncoderModel, shim: TorchShim, docs: list[Doc], units: list[Units], chosen: list[Bools1d]
 ) -> tuple[Tensor, Callable[[], None]]:
     """Vectors for training; those of an encoder that does not learn are made once.
@@ -64,6 +69,6 @@ def begin_unit_vectors(
 def _known(encoder: EncoderModel, memo: Memo, doc: Doc, units: Units) -> Floats2d:
     return memo.recall(
         f"vectors of {len(units.starts)} {doc.text}",
-        lambda: unit_vectors(encoder, doc, units).astype(np.float16),
+        lambda: encode_units(encoder, doc, units).astype(np.float16),
         size=lambda vectors: vectors.nbytes // 12,
     )
