@@ -188,8 +188,8 @@ def read_examples(examples: str | Path | list[str] | list[Record]) -> list[Recor
     records = [record for record in records if record.starts]
     for record in records:
         starts = np.asarray(record.starts)
-        wrong = np.flatnonzero((np.diff(starts, prepend=-1) <= 0) | (starts >= len(record.text)))
-        for index in wrong[:1].tolist():
+        misplaced = np.flatnonzero((np.diff(starts, prepend=-1) <= 0) | (starts >= len(record.text)))
+        for index in misplaced[:1].tolist():
             raise ValueError(Errors.SEG100.format(length=len(record.text), offset=starts[index], index=index))
     n_sentences = sum(len(record.starts) for record in records)
     found = n_sentences - len(records)
