@@ -28,6 +28,8 @@ DROPPING = 0.5
 # Batches that wait; seconds until a look at whether the processes still live.
 WAITING = 48
 PATIENCE = 5.0
+# How processes start: where it can be, as copies of one that has imported all they need.
+START = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,9 @@ def made_by_processes(recipe: Recipe, n_processes: int, *, first_seed: int = 0) 
 
     RAISES (ValueError, OSError): What went wrong in one of them, when a batch is taken; OSError: SEG435 if one was killed.
     """
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context(START)
+    if START == "forkserver":
+        context.set_forkserver_preload([__name__])
     queue = context.Queue(WAITING)
     processes = [
         context.Process(target=_produce, args=(recipe, first_seed + i, queue), daemon=True) for i in range(n_processes)
