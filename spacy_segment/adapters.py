@@ -163,7 +163,7 @@ def _find_problem(adapter: Adapter) -> str:
         a, b = adapter.weights[name + ".a"], adapter.weights[name + ".b"]
         if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1]:
             return f"the shapes of {name} do not fit each other: {a.shape}, {b.shape}"
-    if not np.isfinite(adapter.scale) or not (adapter.threshold is None or 0 < adapter.threshold < 1):
+    if not np.isfinite(adapter.scale) or not (adapter.threshold is None or 0 <= adapter.threshold <= 1):
         return f"scale {adapter.scale} or threshold {adapter.threshold} cannot be"
     prior = adapter.lengths
     if prior is not None and not prior.is_sound:

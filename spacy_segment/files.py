@@ -45,7 +45,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
             yield file
         return
     with _made_folder(path.parent):
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.")
         try:
             with os.fdopen(handle, "wb") as file:
                 yield file
@@ -65,7 +65,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
     RAISES (OSError): As `mkdtemp` and `rename` do; nothing is left behind then.
     """
     with _made_folder(path.parent):
-        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:50]}."))
         try:
             yield temporary
             temporary.chmod(0o777 & ~_umask())

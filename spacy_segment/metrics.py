@@ -116,16 +116,25 @@ def _match(reference: Ints1d, hypothesis: Ints1d, tolerance: int) -> tuple[int, 
 def segment_label_f(reference: Sequence[tuple[int, int, str]], hypothesis: Sequence[tuple[int, int, str]]) -> float:
     """Share of reference sections whose label is that of the hypothesis segment that overlaps them most.
 
-    reference, hypothesis (sequences of tuples): start, end (units or characters), label; the first of equal overlaps.
+    reference, hypothesis (sequences of tuples): start, end (units or characters), label, in order and without overlaps inside of
+        each; the first of equal overlaps.
 
     Arnold et al. (2019), SECTOR.
     """
     if not reference:
         return 1.0
-    right = 0
+    right = first = 0
     for start, end, label in reference:
-        best = max(hypothesis, key=lambda s: min(end, s[1]) - max(start, s[0]), default=None)
-        right += best is not None and best[2] == label
+        while first < len(hypothesis) and hypothesis[first][1] <= start:
+            first += 1
+        largest, found = 0, None
+        for begin, stop, name in map(hypothesis.__getitem__, range(first, len(hypothesis))):
+            if begin >= end:
+                break
+            overlap = min(end, stop) - max(start, begin)
+            if overlap > largest:
+                largest, found = overlap, name
+        right += found == label
     return right / len(reference)
 
 

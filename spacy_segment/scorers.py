@@ -11,7 +11,7 @@ import numpy as np
 from spacy.scorer import Scorer
 from spacy.training import Example
 
-from .align import has_sents, sent_start_offsets
+from .align import has_sents, same_place, sent_start_offsets, text_of
 from .checks import check_least, check_optional
 from .metrics import PRF, boundary_prf, boundary_similarity, count, pk, segment_label_f, window_diff
 from .topics import TOPICS, check_tiling, find_units, main_spans, sents_of, topics_of
@@ -34,6 +34,7 @@ def sentence_score(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]
         boundaries; `sents_boundary_macro_f`, the mean over conditions of the mean over corpora, and
         `sents_boundary_f_per_condition`, `sents_boundary_f_per_corpus`, as far as the readers named corpora and
         conditions. All None if no reference has sentence starts.
+    RAISES (ValueError): SEG400 if the texts of an Example differ in more than white space.
     """
     examples = [eg for eg in examples if has_sents(eg.reference)]
     results = Scorer.score_spans(examples, "sents", has_annotation=has_sents, **kwargs)
@@ -41,8 +42,9 @@ def sentence_score(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]
     groups: dict[str, dict[str, PRF]] = defaultdict(lambda: defaultdict(PRF))
     for example in examples:
         data = example.reference.user_data
-        reference, hypothesis = (sent_start_offsets(doc)[1:].tolist() for doc in (example.reference, example.predicted))
-        groups[data.get(CONDITION, "")][data.get(CORPUS, "")] += count(reference, hypothesis)
+        gold, found = (sent_start_offsets(doc)[1:] for doc in (example.reference, example.predicted))
+        gold = same_place(text_of(example.reference), text_of(example.predicted), gold)
+        groups[data.get(CONDITION, "")][data.get(CORPUS, "")] += count(gold.tolist(), found.tolist())
     total = sum((prf for group in groups.values() for prf in group.values()), PRF())
     per_condition = {name: fmean(prf.fscore for prf in group.values()) for name, group in groups.items()}
     per_corpus = {
@@ -87,6 +89,7 @@ def topic_score(
         all boundaries; `topics_pk_inverse` (1 - Pk), for spaCy prefers what is higher; `topics_macro_pk`,
         `topics_macro_f`, `topics_macro_score` (the mean of 1 - Pk and F1), `topics_per_corpus`, as far as readers named
         corpora; `spans_<key>_p/r/f` of topics, both ends and the label right. All None if no reference has topics.
+        Of two components with other keys in one pipeline, `topics_*` are those of the last, `spans_<key>_*` of each.
     RAISES (ValueError): SEG142 if gold topics do not tile their Doc.
     """
     examples = [eg for eg in examples if spans_key in eg.reference.spans and len(eg.reference)]

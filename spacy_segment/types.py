@@ -12,6 +12,8 @@ from thinc.api import Model
 # that none was split at, (n, 2) of character offset and probability.
 BOUNDARY_PROBS = ("spacy_segment", "boundary_probs")
 INNER_PROBS = ("spacy_segment", "inner_probs")
+# Key of the `attrs` of a group of topics: probability of a topic start at every token, (n_tokens,).
+TOPIC_PROBS = "boundary_probs"
 
 # Log-odds of a place at which no topic starts: far below any threshold, but finite.
 NEVER = -20.0

@@ -61,6 +61,8 @@ def test_a_config_trains_on_a_cpu(path, bert, tmp_path):
             overrides = {key: value for key, value in overrides.items() if not key.startswith(sizes)}
     if has(given, "training.max_steps.total"):
         del overrides["training.max_steps"]
+    if "bytes" not in given["training"]["batcher"]["@batchers"]:
+        del overrides["training.batcher.size"]
     encoder = shutil.copytree(bert, tmp_path / "encoder")
     overrides |= make_data(given, tmp_path)
     if "encoder" in given["paths"]:

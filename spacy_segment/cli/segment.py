@@ -18,6 +18,7 @@ from ..align import text_length
 from ..errors import Errors
 from ..files import atomic_file
 from ..topics import main_spans
+from ..types import TOPIC_PROBS
 from .inputs import STDIN, Source, expand, read_sources
 from .options import Lang, Model
 from .outputs import WRITERS, DocBinFiles, HtmlPage, Sink, Stream
@@ -123,8 +124,8 @@ def _head(doc: Doc, end: int, key: str) -> Doc:
         kept = [i for i, span in enumerate(group) if span.end <= end]
         spans = [Span(head, group[i].start, group[i].end, label=group[i].label_) for i in kept]
         attrs = {name: np.asarray(group.attrs[name])[kept] for name in PER_SPAN if name in group.attrs}
-        if "boundary_probs" in group.attrs:
-            attrs["boundary_probs"] = group.attrs["boundary_probs"][:end]
+        if TOPIC_PROBS in group.attrs:
+            attrs[TOPIC_PROBS] = group.attrs[TOPIC_PROBS][:end]
         head.spans[key] = SpanGroup(head, name=key, spans=spans, attrs=attrs)
     return head
 

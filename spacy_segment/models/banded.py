@@ -53,6 +53,7 @@ def BandedEncoder(
     check_sizes(
         n_layers=n_layers, n_heads=n_heads, conv_width=conv_width, lookback=lookback, attention_every=attention_every
     )
+    check_sizes(embedding_width=embedding_width, inner_width=inner_width)
     check_widths(n_heads=n_heads, conv_width=conv_width, hidden_width=hidden_width)
     _check_lookahead(lookahead, lookback, n_layers * (conv_width // 2), sum(attending(n_layers, attention_every)))
     build = partial(

@@ -32,7 +32,7 @@ from .torch.units import run_means
 from .unit_encoder import encode_units
 from .unit_encoder import unit_encoder as unit_encoder_of
 from .unit_surface import N_VALUES, surface_features
-from .units import blocks, owners, unit_means
+from .units import blocks, check_own, owners, unit_means
 from .weights import pretrained_path, restore_part, wrong_encoder
 
 
@@ -84,6 +84,8 @@ def Coherence(
     check_sizes(least=0, n_layers=n_layers, lama_heads=lama_heads, n_opening=n_opening, lead_width=lead_width)
     check_widths(n_heads=n_heads, conv_width=conv_width, width=width)
     check_least(0, crop=crop)
+    if unit_encoder is not None:
+        check_own("unit_encoder", unit_encoder)
     check_probability(piece_dropout=piece_dropout, feature_dropout=feature_dropout, flat=flat, join=join)
     settings = dict(
         width=width,
@@ -139,7 +141,7 @@ def _predict(model: TopicModel, doc: Doc) -> TopicLogits:
     places = topic_places(units, paragraphs=model.attrs["paragraphs"])
     read, reader = select(units, places), np.cumsum(places) - 1
     vectors, raws, counts, means, offsets = [], [], [], [], []
-    for block, rows, starts in blocks(doc, read):
+    for block, rows, starts in blocks(model.layers[0], doc, read):
         pieces = model.layers[0].predict([block])[0]
         unit_of = owners(pieces, starts)
         size = rows.stop - rows.start

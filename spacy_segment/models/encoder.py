@@ -201,6 +201,12 @@ def _batches(model: EncoderModel, texts: list[Tokens]) -> Iterator[list[Segment]
     if lookback is None:
         room = size // 3 if limits is None else max(0, size - sum(limits)) // 2
         lookback = min(LOOKBACK if limits is None else LIMITED_LOOKBACK, room)
+    lookahead = lookback if limits is None else sum(limits)
+    if size <= lookback + lookahead:
+        expected = (
+            f"more than {lookback + lookahead + 2}: {lookback} pieces back, {lookahead} ahead and the two special ones"
+        )
+        raise wrong("window", expected, size + 2)
     segments = [
         Segment(i, slice(w.start, w.stop), slice(w.keep_start, w.keep_stop))
         for i, text in enumerate(texts)
@@ -208,7 +214,7 @@ def _batches(model: EncoderModel, texts: list[Tokens]) -> Iterator[list[Segment]
             len(text.ids),
             size=size,
             lookback=lookback,
-            lookahead=lookback if limits is None else sum(limits),
+            lookahead=lookahead,
         )
     ]
     budget = model.attrs["batch_pieces"] or (CPU_PIECES if shim.device.type == "cpu" else GPU_PIECES)

@@ -22,7 +22,7 @@ from .objective import finish_loss, merge_weights
 from .shim import TorchShim
 from .sizes import check_sizes
 from .torch.pairs import PairHeads
-from .units import begin_encode, unit_docs
+from .units import begin_encode, check_own, unit_docs
 
 # How much every question counts; 0 leaves it out.
 WEIGHTS = {"stp": 1.0, "tc": 0.5, "nsp": 0.5}
@@ -54,6 +54,7 @@ def LocalContext(
     """
     check_sizes(width=width, max_tokens=max_tokens)
     check_sizes(least=0, lama_heads=lama_heads)
+    check_own("encoder", encoder)
     build = partial(_build, settings=dict(width=width, lama_heads=lama_heads))
     return Model(
         "local_context",

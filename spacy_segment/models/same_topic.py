@@ -23,7 +23,7 @@ from .objective import finish_loss
 from .shim import TorchShim
 from .sizes import check_sizes
 from .torch.pairs import PairHeads
-from .units import begin_encode, unit_docs
+from .units import begin_encode, check_own, unit_docs
 
 # Units of a batch that training takes pairs from at most.
 MAX_ANCHORS = 16
@@ -51,6 +51,7 @@ def SameTopic(
     """
     check_sizes(width=width, max_tokens=max_tokens, n_pairs=n_pairs)
     check_sizes(least=0, lama_heads=lama_heads)
+    check_own("encoder", encoder)
     build = partial(_build, settings=dict(width=width, lama_heads=lama_heads))
     return Model(
         "same_topic",

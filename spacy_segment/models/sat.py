@@ -49,7 +49,9 @@ def forward(
 ) -> tuple[list[PieceStates], Callable[[list[Floats2d]], list[Doc]]]:
     """Logits of all pieces: of a boundary after each, and in training of the mark that stood there."""
     encoder, head = model.layers
-    if not head.has_param("W") and "pretrained_head" in encoder.attrs:
+    if not head.has_param("W"):
+        if "pretrained_head" not in encoder.attrs:
+            raise ValueError(Errors.SEG302)
         init(model)
     if not is_train and "project" in encoder.attrs:
         return encoder.attrs["project"](encoder, docs, _boundary_projection(head)), lambda d_logits: docs

@@ -17,6 +17,7 @@ from . import serialize
 from .banded import LEARNED_VOCABULARY
 from .pieces import N_BUCKETS, train_vocabulary
 from .shim import VocabularyShim
+from .sizes import check_sizes
 from .weights import pretrained_path, restore_part
 
 
@@ -25,8 +26,9 @@ def StaticEncoder(*, width: int = 160, trainable: bool = False, pretrained: str 
 
     trainable (bool): Whether training changes the table.
     pretrained (str or None): Name of topic weights inside the package whose table is taken.
-    RAISES (ValueError): SEG201, SEG301.
+    RAISES (ValueError): SEG200, SEG201, SEG301.
     """
+    check_sizes(width=width)
     model: EncoderModel = Model(
         "static_encoder",
         forward,

@@ -4,32 +4,42 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
+from spacy.attrs import LEMMA, MORPH, NORM, ORTH, POS, SPACY, TAG
 from spacy.tokens import Doc
 from spacy.vocab import Vocab
 from torch import Tensor
 
 from ..align import text_length, text_of, token_offsets
+from ..checks import wrong
 from ..topics import Units
 from ..types import EncoderModel, Floats2d, Ints1d, PieceStates
 from .shim import TorchShim
 from .sizes import check_sizes
+from .tok2vec import listens
 from .torch.units import run_means
 
+# What a `tok2vec` may look at beside the words.
+SEEN = [NORM, TAG, POS, MORPH, LEMMA]
 # Documents are encoded in blocks of about so many characters, so that states of all pieces are never there at once.
 BLOCK = 200_000
 
 
-def blocks(doc: Doc, units: Units) -> Iterator[tuple[Doc, slice, Ints1d]]:
-    """Cut a long Doc at starts of units. YIELDS (tuple): A Doc of each block, the units it holds, and their starts in it."""
+def blocks(encoder: EncoderModel, doc: Doc, units: Units) -> Iterator[tuple[Doc, slice, Ints1d]]:
+    """Cut a long Doc at starts of units, for an encoder that reads the text alone; for any other it stays whole.
+
+    YIELDS (tuple): A Doc of each block, the units it holds, and their starts in it.
+    """
     n = len(units.starts)
-    if text_length(doc) <= BLOCK:
+    if text_length(doc) <= BLOCK or not encoder.attrs.get("reads_text"):
         yield doc, slice(0, n), units.starts
         return
+    text = text_of(doc)
+    bounds = np.append(token_offsets(doc)[0][units.tokens], len(text))
     first = 0
     while first < n:
         last = max(first + 1, int(np.searchsorted(units.starts, units.starts[first] + BLOCK)))
-        span = doc[int(units.tokens[first]) : int(units.tokens[last] if last < n else len(doc))]
-        yield span.as_doc(), slice(first, last), units.starts[first:last] - span.start_char
+        begin, end = bounds[first], bounds[last]
+        yield _as_token(Vocab(), text[begin:end]), slice(first, last), units.starts[first:last] - begin
         first = last
 
 
@@ -41,9 +51,28 @@ def unit_docs(encoder: EncoderModel, doc: Doc, units: Units, max_tokens: int) ->
     """
     if encoder.attrs.get("reads_text"):
         vocab = Vocab()  # of its own: that of the pipeline would keep every unit as a string
-        return [Doc(vocab, words=[text], spaces=[False]) for text in unit_texts(doc, units, max_tokens)]
-    starts, stops = _token_runs(doc, units, max_tokens)
-    return [doc[start:stop].as_doc() for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
+        return [_as_token(vocab, text) for text in unit_texts(doc, units, max_tokens)]
+    runs = map(slice, *(bounds.tolist() for bounds in _token_runs(doc, units, max_tokens)))
+    tokens, known = doc.to_array([ORTH, SPACY, *SEEN]), doc.vocab.strings
+    return [_part(doc.vocab, [known[orth] for orth in tokens[run, 0].tolist()], tokens[run]) for run in runs]
+
+
+def check_own(name: str, encoder: EncoderModel) -> None:
+    """RAISES (ValueError): SEG200 for an encoder that is shared with other components: units as Docs of their own it has never seen."""
+    if listens(encoder):
+        expected = "an encoder of its own: units are read one by one, and a shared one has read whole Docs"
+        raise wrong(name, expected, encoder.name)
+
+
+def _as_token(vocab: Vocab, text: str) -> Doc:
+    """A Doc of one token, for encoders that read the text."""
+    return Doc(vocab, words=[text], spaces=[False])
+
+
+def _part(vocab: Vocab, words: list[str], tokens: np.ndarray) -> Doc:
+    """Some tokens as a Doc, made in time that the whole Doc does not count in. (`Span.as_doc` looks through it all.)"""
+    part = Doc(vocab, words=words, spaces=tokens[:, 1].astype(bool).tolist())
+    return part.from_array(SEEN, np.ascontiguousarray(tokens[:, 2:])) if len(words) else part
 
 
 def unit_texts(doc: Doc, units: Units, max_tokens: int) -> list[str]:
@@ -103,7 +132,7 @@ def unit_vectors(encoder: EncoderModel, doc: Doc, units: Units, *, growth: float
     if not len(units.starts):
         return np.zeros((0, 1), dtype=np.float32)
     parts, counts = [], []
-    for block, _, starts in blocks(doc, units):
+    for block, _, starts in blocks(encoder, doc, units):
         pieces = encoder.predict([block])[0]
         unit_of = owners(pieces, starts)
         parts.append(unit_means(pieces, unit_of, len(starts)))

@@ -15,6 +15,7 @@ from thinc.api import Model
 from ..checks import wrong
 from ..errors import Errors, is_coded
 from ..files import write_atomically
+from ..models.tok2vec import listens
 from .sources import settle_sources
 
 SegmenterT = TypeVar("SegmenterT", bound="Segmenter")
@@ -99,7 +100,8 @@ class Segmenter(TrainablePipe):
         those in it.
         """
         given = self.cfg["configured"]
-        nodes = [node for node in self.model.walk() if any(hasattr(shim, "is_built") for shim in node.shims)]
+        nodes = [self.model, *self.model.layers]
+        nodes += [node for node in self.model.walk() if any(hasattr(shim, "is_built") for shim in node.shims)]
         options = [dict(node.attrs) for node in nodes]  # thinc would put the saved ones in their places
         before = dict(self.cfg)
         with reading_model():
@@ -122,7 +124,8 @@ class Segmenter(TrainablePipe):
         """Predict once. A model without weights, or one that listens to another component, cannot yet."""
         nodes = list(self.model.walk())
         is_empty = any(not getattr(shim, "is_built", True) for node in nodes for shim in node.shims)
-        if is_empty or any("listener" in node.name for node in nodes):
+        is_empty |= any(not node.has_param(name) for node in nodes for name in node.param_names)
+        if is_empty or listens(self.model):
             return
         self._tell_model()
         (prediction,) = self.model.predict([Doc(self.vocab, words=TRIAL, sent_starts=[True] * len(TRIAL))])

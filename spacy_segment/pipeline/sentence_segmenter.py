@@ -39,6 +39,8 @@ pretrained = "sentences"
 """
 DEFAULT_MODEL = Config().from_str(default_model_config)["model"]
 
+# Where adapters are saved, and the name to exclude them by.
+ADAPTERS = "adapters"
 # Texts predicted at once, in characters: bounds memory whatever the batch size of the pipeline.
 BATCH_CHARACTERS = 1_000_000
 # Examples that a vocabulary is learned from when none is given.
@@ -103,7 +105,7 @@ class SentenceSegmenter(Segmenter):
         splits in scripts that are written without spaces, where a token may hold many sentences.
     min_length, max_length (int): Limits of a sentence, its trailing white space included. Sentences stay as they are
         unless they break a limit; then the best cuts are added (or the weakest dropped).
-    length_unit (str): What the limits count, "characters" or "tokens".
+    length_unit (str): What the limits count, "characters" or "tokens" (as they are before any is split).
     store_probs (bool): Keep `doc.user_data[("spacy_segment", "boundary_probs")]`: (n_tokens,) float32,
         the probability that a sentence starts at the token; and `doc.user_data[("spacy_segment", "inner_probs")]`:
         (n, 2), offset and probability of the places inside tokens that were not split there.
@@ -246,9 +248,11 @@ class SentenceSegmenter(Segmenter):
         RAISES (ValueError): SEG400, SEG401, SEG402.
         """
         self._tell_model()
-        if self._rescores and TRAINING not in self.model.attrs:
+        examples = list(examples)
+        losses = super().update(examples, drop=drop, sgd=sgd, losses=losses)
+        if examples and self._rescores and TRAINING not in self.model.attrs:
             self.model.set_param("rescoring", NO_RESCORING)
-        return super().update(examples, drop=drop, sgd=sgd, losses=losses)
+        return losses
 
     def get_loss(self, examples: Iterable[Example], scores: list[PieceStates]) -> tuple[float, list[Floats2d]]:
         """Binary cross-entropy of boundaries, plus cross-entropy of the marks that a corruption took away.
@@ -280,28 +284,34 @@ class SentenceSegmenter(Segmenter):
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """RETURNS (bytes): Settings, model and adapters. RAISES (ValueError): SEG311."""
-        data = srsly.msgpack_loads(super().to_bytes(exclude=exclude))
-        return srsly.msgpack_dumps({**data, "adapters": self.adapters.to_dict()})
+        data = super().to_bytes(exclude=exclude)
+        if ADAPTERS in exclude:
+            return data
+        return srsly.msgpack_dumps({**srsly.msgpack_loads(data), ADAPTERS: self.adapters.to_dict()})
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "SentenceSegmenter":
         """Load. RAISES (ValueError): as in `Segmenter`; SEG330 for a broken adapter."""
         with self._changing_adapters():
-            with reading_model():
-                self.adapters.from_dict(srsly.msgpack_loads(bytes_data).get("adapters", {}))
+            if ADAPTERS not in exclude:
+                with reading_model():
+                    self.adapters.from_dict(srsly.msgpack_loads(bytes_data).get(ADAPTERS, {}))
             return super().from_bytes(bytes_data, exclude=exclude)
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Save, adapters in a folder of their own. RAISES (OSError): SEG303; (ValueError): SEG311."""
         super().to_disk(path, exclude=exclude)
+        if ADAPTERS in exclude:
+            return
         try:
-            self.adapters.to_disk(Path(path) / "adapters")
+            self.adapters.to_disk(Path(path) / ADAPTERS)
         except OSError as error:
             raise OSError(Errors.SEG303.format(path=path, reason=error)) from error
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "SentenceSegmenter":
         """Load. RAISES (ValueError): as in `Segmenter`; SEG330 for a broken adapter."""
         with self._changing_adapters():
-            self.adapters.from_disk(Path(path) / "adapters")
+            if ADAPTERS not in exclude:
+                self.adapters.from_disk(Path(path) / ADAPTERS)
             return super().from_disk(path, exclude=exclude)
 
     @contextmanager

@@ -87,22 +87,33 @@ def annotate(
 
     settings (dict): As of `SentenceSegmenter`. threshold and prior are those of the Doc: of the adapter that it asks for.
     """
-    at_tokens = move_to_tokens(doc, boundaries, split=settings["split_tokens"])
+    is_kept = not settings["overwrite"] and _is_decided(doc)
+    at_tokens = move_to_tokens(doc, boundaries, split=settings["split_tokens"] and not is_kept)
     chosen = find_candidates(doc, at_tokens, settings).choose(threshold, prior)
     split_tokens(doc, chosen[1:])
     token_starts, _ = token_offsets(doc)
     set_sent_starts(doc, is_among(token_starts, chosen))
+    for key in (BOUNDARY_PROBS, INNER_PROBS):  # those of a run before are of other tokens
+        doc.user_data.pop(key, None)
     if settings["store_probs"]:
         _store_probs(doc, token_starts, at_tokens)
 
 
 def _presets(doc: Doc, *, overwrite: bool) -> tuple[Ints1d, Ints1d]:
-    """Offsets of tokens that are already set to start a sentence, and of those that are set not to."""
+    """Offsets of tokens that are already set to start a sentence, and of those that are set not to.
+
+    A start on white space, as some components set it, is one of the word behind it.
+    """
     starts, _ = token_offsets(doc)
-    flags = doc.to_array("SENT_START").astype(np.int64)
-    if overwrite:
-        flags[:] = 0
-    return starts[(flags == 1) & ~is_space(doc)], starts[flags == -1]
+    flags = np.zeros(len(doc), dtype=np.int64) if overwrite else doc.to_array("SENT_START").astype(np.int64)
+    words = np.append(starts[~is_space(doc)], -1)
+    must = words[np.searchsorted(words[:-1], starts[flags == 1])]
+    return must[must >= 0], np.setdiff1d(starts[flags == -1], must)
+
+
+def _is_decided(doc: Doc) -> bool:
+    """Whether something has said of every token whether a sentence starts there."""
+    return bool(doc.to_array("SENT_START").all())
 
 
 def _follows_newline(doc: Doc, offsets: Ints1d, policy: str) -> np.ndarray:

@@ -1,7 +1,6 @@
 """`nlp.add_pipe("topic_segmenter")`: writes topics into `doc.spans`."""
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -125,7 +124,6 @@ class TopicSegmenter(Segmenter):
         **settings: Any,
     ) -> None:
         super().__init__(vocab, model, name, scorer, settings)
-        self.scorer = None if scorer is None else partial(scorer, spans_key=self.key)
         self._rng = np.random.default_rng(0)
 
     @property
@@ -161,7 +159,8 @@ class TopicSegmenter(Segmenter):
     def set_annotations(self, docs: Iterable[Doc], scores: list[TopicLogits]) -> None:
         """Decide on boundaries and labels, and write the spans.
 
-        RAISES (ValueError): SEG221.
+        RAISES (ValueError): SEG221; SEG200 if more topics are there already than are wanted; SEG144 for a group of another kind that is
+            to be kept.
         """
         check_topic_settings(self.cfg)
         for doc, logits in zip(docs, scores, strict=True):
@@ -201,7 +200,7 @@ class TopicSegmenter(Segmenter):
     def get_loss(self, examples: Iterable[Example], scores: Any = None) -> tuple[float, None]:
         """The objective on Examples, without an update. The gradients stay inside the model."""
         docs, golds = self._gold(list(examples))
-        return self._begin_loss(docs, golds, 0.0)[0], None
+        return (self._begin_loss(docs, golds, 0.0)[0] if docs else 0.0), None
 
     def _begin_loss(self, docs: list[Doc], golds: list[TopicGold], drop: float) -> tuple[float, Callable[[], None]]:
         """RETURNS (tuple): The objective, and a function that computes its gradients. RAISES (ValueError): SEG403, SEG401."""
@@ -246,9 +245,10 @@ class TopicSegmenter(Segmenter):
         labels: list[str] | None = None,
         vocabulary: Any = None,
     ) -> None:
-        """Prepare for training. Weights that are there stay; a model without any gets fresh ones.
+        """Prepare for training. Weights that are there stay; a model without any gets fresh ones, and so do labels if they change.
 
-        labels (list of str or None): Labels of topics; None takes those of the first `SAMPLE` examples.
+        labels (list of str or None): Labels of topics; None takes those of the first `SAMPLE` examples; an empty list leaves those
+            of the model.
         vocabulary (tuple or None): Vocabulary (and vectors) of a static encoder that has none yet.
         RAISES (ValueError): SEG200 for a vocabulary beside an encoder that brings its own pieces, for labels of a model that gives
             none, and for what is no list of them.
@@ -260,9 +260,12 @@ class TopicSegmenter(Segmenter):
         for layer in self.model.layers:
             layer.initialize(X=[example.reference for example in sample])
         set_labels = self.model.attrs.get("set_labels")
-        if labels and (set_labels is None or isinstance(labels, str)):
-            expected = "None, for the model gives no labels" if set_labels is None else "a list of names"
-            raise wrong("labels", expected, labels)
+        if labels and set_labels is None:
+            raise wrong("labels", "None, for the model gives no labels", labels)
+        if labels is not None and not (
+            isinstance(labels, list | tuple) and all(isinstance(name, str) for name in labels)
+        ):
+            raise wrong("labels", "a list of names", labels)
         if set_labels is not None:
             found = sorted({span.label_ for eg in sample for span in main_spans(eg.reference, self.key)} - {""})
             names = [label for label in dict.fromkeys(found if labels is None else labels) if label != NO_LABEL]

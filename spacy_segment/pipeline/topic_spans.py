@@ -13,7 +13,7 @@ from ..errors import Errors
 from ..expected_pk import decided_log_odds
 from ..odds import sigmoid
 from ..topics import NO_LABEL, Units, find_units, main_spans
-from ..types import Bools1d, Floats1d, Ints1d, TopicLogits
+from ..types import TOPIC_PROBS, Bools1d, Floats1d, Ints1d, TopicLogits
 
 Settings = dict[str, Any]
 
@@ -68,7 +68,7 @@ def make_group(doc: Doc, logits: TopicLogits, settings: Settings, *, labels: tup
         "parents": np.asarray([topic.parent for topic in topics], dtype=np.int64),
     }
     if settings["store_probs"]:
-        attrs["boundary_probs"] = _token_probs(doc, units, logits.boundary)
+        attrs[TOPIC_PROBS] = _token_probs(doc, units, logits.boundary)
     return SpanGroup(doc, name=key, spans=spans, attrs=attrs)
 
 

@@ -170,7 +170,7 @@ def made_by_processes(recipe: Recipe, n_processes: int, *, first_seed: int = 0) 
 
     RAISES (ValueError, OSError): What went wrong in one of them, when a batch is taken; OSError: SEG435 if one was killed.
     """
-    context = multiprocessing.get_context(START)
+    context: Any = multiprocessing.get_context(START)
     if START == "forkserver":
         context.set_forkserver_preload([__name__])
     queue = context.Queue(WAITING)

@@ -59,7 +59,7 @@ def render(
 
 def make_page(docs: Doc | Iterable[Doc], *, spans_key: str = TOPICS, title: str | None = None) -> str:
     """The page as a string, see `render`. RAISES (ValueError): SEG150."""
-    docs = [docs] if isinstance(docs, Doc) else list(docs)
+    docs = list(docs) if isinstance(docs, Iterable) and not isinstance(docs, Doc) else [docs]
     for doc in docs:
         if not isinstance(doc, Doc):
             raise ValueError(Errors.SEG150.format(type=type(doc).__name__))

@@ -15,7 +15,7 @@ from spacy.tokens import Doc
 from ..align import has_sents, starts_sentence, token_offsets
 from ..text import code_points, is_kind
 from ..topics import main_spans, span_levels
-from ..types import BOUNDARY_PROBS, INNER_PROBS, Bools1d, Floats1d, Ints1d
+from ..types import BOUNDARY_PROBS, INNER_PROBS, TOPIC_PROBS, Bools1d, Floats1d, Ints1d
 
 # No character before this one (the first of Hebrew) belongs to a script that runs from right to left.
 FIRST_RTL = 0x0590
@@ -128,7 +128,7 @@ def _topic_places(doc: Doc, key: str, words: Ints1d) -> tuple[Places, bool]:
     flags = np.zeros(len(doc) + 1, dtype=bool)
     flags[[0, *(span.start for span in spans), *(span.end for span in spans)]] = True
     attrs = doc.spans[key].attrs
-    probs = np.asarray(attrs.get("boundary_probs", ()))
+    probs = np.asarray(attrs.get(TOPIC_PROBS, ()))
     known = len(probs) == len(doc)
     if not known:
         probs = np.full(len(doc), np.nan)
