@@ -13,6 +13,7 @@ from conftest import TEXTS, make_tiny
 from spacy.tokens import Doc
 
 from spacy_segment.adapters import Adapter
+from spacy_segment.cli.pipelines import change_settings
 from spacy_segment.length_prior import LengthPrior
 from spacy_segment.models.torch.low_rank import find_targets, fingerprint
 
@@ -309,3 +310,20 @@ def test_the_extension_says_nothing_by_default(nlp):
     assert pipe._adapter(doc) is pipe.adapters["legal"]
     doc._.segment_adapter = None
     assert pipe._adapter(doc) is None
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0])
+def test_issue_a_threshold_of_0_or_1_could_not_be_loaded_again(nlp, tmp_path, threshold):
+    change_settings(nlp, {"threshold": threshold})
+    nlp.to_disk(tmp_path / "saved")
+    pipe = spacy.load(tmp_path / "saved").get_pipe(SEGMENTER)
+    assert {adapter.threshold for adapter in pipe.adapters.values()} == {threshold}
+
+
+def test_adapters_can_be_excluded(nlp, trained, tmp_path):
+    pipe = nlp.get_pipe(SEGMENTER)
+    pipe.to_disk(tmp_path / "pipe", exclude=["adapters"])
+    assert not (tmp_path / "pipe" / "adapters").exists()
+    other = spacy.blank("xx").add_pipe(SEGMENTER, config={"model": trained.get_pipe_config(SEGMENTER)["model"]})
+    other.from_bytes(pipe.to_bytes(), exclude=["adapters"])
+    assert not other.adapters

@@ -6,7 +6,7 @@ import regex
 import spacy
 from hypothesis import given
 from hypothesis import strategies as st
-from spacy.tokens import Doc, DocBin, Span
+from spacy.tokens import Doc, DocBin, Span, SpanGroup
 
 from spacy_segment import align
 from spacy_segment.align import (
@@ -223,3 +223,29 @@ def test_a_long_text_without_spaces_is_split_in_time_that_grows_with_it():
         seconds.append(perf_counter() - start)
         assert len(doc) == 2 * n
     assert seconds[1] < 10 * max(seconds[0], 0.05)
+
+
+@pytest.mark.parametrize("n_sentences", [2, 40])
+def test_issue_span_groups_moved_when_tokens_were_split(n_sentences):
+    nlp = spacy.blank("xx")
+    doc = nlp("今天下雨。" * n_sentences + "走 Google 很大")
+    spans = [Span(doc, 1, 2, label="ORG", kb_id="Q95", span_id="G"), Span(doc, 0, 2, label="ALL")]
+    probs = np.asarray([1.0, 0.25, 0.5], dtype=np.float32)
+    doc.spans["found"] = SpanGroup(doc, name="named", spans=spans, attrs={"boundary_probs": probs, "more": 1})
+    split_tokens(doc, np.arange(5, 5 * n_sentences + 1, 5))
+    assert len(doc) == n_sentences + 3
+    group = doc.spans["found"]
+    assert [(span.text, span.label_) for span in group] == [
+        ("Google", "ORG"),
+        ("今天下雨。" * n_sentences + "走 Google", "ALL"),
+    ]
+    assert (group[0].kb_id_, group[0].id_, group.name, group.attrs["more"]) == ("Q95", "G", "named", 1)
+    assert group.attrs["boundary_probs"][[0, -2, -1]].tolist() == [1.0, 0.25, 0.5]
+    assert len(group.attrs["boundary_probs"]) == len(doc)
+
+
+def test_issue_a_vector_of_the_user_was_lost_when_many_tokens_were_split():
+    doc = spacy.blank("xx")("今天下雨。" * 40)
+    doc.vector = np.ones(5, dtype=np.float32)
+    split_tokens(doc, np.arange(5, 200, 5))
+    assert doc.vector.tolist() == [1.0] * 5

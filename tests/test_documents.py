@@ -1,18 +1,23 @@
 """How the coherence model reads documents: places, crops, joined texts, what is remembered."""
 
 import pickle
+from time import perf_counter
 
 import numpy as np
 import pytest
 import spacy
 import torch
 from conftest import make_topic_examples, make_topics
+from thinc.api import Model
 
 from spacy_segment.models import units
 from spacy_segment.models.documents import N_CUES, flatten, make_part
 from spacy_segment.models.memo import Memo
+from spacy_segment.models.static import StaticEncoder
+from spacy_segment.models.tok2vec import Tok2VecEncoder
+from spacy_segment.models.units import blocks
 from spacy_segment.models.words import WordCutter
-from spacy_segment.topics import Units, topic_places
+from spacy_segment.topics import Units, find_units, topic_places
 from spacy_segment.training.topic_formats import Section, TopicRecord
 from spacy_segment.training.topic_readers import make_topic_example
 from spacy_segment.types import NEVER, PieceStates, TopicGold
@@ -106,3 +111,30 @@ def test_coarse_examples_tell_the_same_topics():
     fine, coarse = (make_topic_example(nlp, record, "c", "topics", "rule", c).reference for c in (False, True))
     assert [token.text_with_ws for token in coarse] == ["It rains. ", "It pours!\n\n", "Bread is baked.\n", "It cools."]
     assert [s.start_char for s in coarse.spans["topics"]] == [s.start_char for s in fine.spans["topics"]] == [0, 21]
+
+
+def with_sentencizer(text):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    nlp.max_length = 10**7
+    return nlp(text)
+
+
+def test_issue_blocks_of_a_long_doc_took_quadratic_time():
+    doc = with_sentencizer("This is one sentence here. " * 100_000)
+    units = find_units(doc, "sentences")
+    start = perf_counter()
+    found = list(blocks(StaticEncoder(pretrained="topics"), doc, units))
+    assert perf_counter() - start < 3  # seconds; it took 7
+    assert "".join(block.text for block, _, _ in found) == doc.text
+    assert [block.text[start : start + 4] for block, _, starts in found for start in starts.tolist()] == [
+        "This"
+    ] * 100_000
+
+
+def test_issue_a_shared_encoder_saw_no_blocks(monkeypatch):
+    monkeypatch.setattr("spacy_segment.models.units.BLOCK", 100)
+    doc = with_sentencizer("The dough rests. " * 50)
+    encoder = Tok2VecEncoder(Model("tok2vec", lambda model, docs, is_train: (docs, lambda d: d)))
+    ((block, _, _),) = blocks(encoder, doc, find_units(doc, "sentences"))
+    assert block is doc

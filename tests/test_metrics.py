@@ -1,4 +1,5 @@
 import itertools
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -118,3 +119,18 @@ def test_segment_label_f():
     assert segment_label_f(reference, [(0, 5, "a"), (5, 9, "b")]) == pytest.approx(2 / 3)
     assert segment_label_f(reference, []) == 0
     assert segment_label_f([], []) == 1
+
+
+def test_labels_of_many_segments_take_linear_time():
+    def seconds(n):
+        sections = [(i, i + 1, "a") for i in range(n)]
+        start = perf_counter()
+        assert segment_label_f(sections, sections) == 1.0
+        return perf_counter() - start
+
+    seconds(100)
+    assert seconds(20_000) < 1
+
+
+def test_a_section_without_any_overlap_is_wrong():
+    assert segment_label_f([(0, 5, "a"), (5, 9, "b")], [(0, 5, "a")]) == 0.5

@@ -1,14 +1,21 @@
 """Topic models that judge pairs of units: same topic (cross-encoder) and local context (siamese)."""
 
+from time import perf_counter
+
 import numpy as np
 import pytest
 import spacy
 import torch
+from spacy.pipeline.tok2vec import Tok2VecListener
 from spacy.tokens import Doc
 from test_topic_segmenter import ENCODER, examples_of, make_example, starts_of, with_sents
 from thinc.api import Model
 
-from spacy_segment.models.same_topic import sample_pairs
+from spacy_segment.models.coherence import Coherence
+from spacy_segment.models.local_context import LocalContext
+from spacy_segment.models.same_topic import SameTopic, sample_pairs
+from spacy_segment.models.static import StaticEncoder
+from spacy_segment.models.tok2vec import Tok2VecEncoder
 from spacy_segment.models.units import unit_docs
 from spacy_segment.topics import find_units
 
@@ -110,3 +117,22 @@ def test_issue_lama_pooling_broke_off_in_bfloat16():
     assert losses[-1] < losses[0]
     (logits,) = nlp.get_pipe("topic_segmenter").predict([with_sents(examples_of(nlp)[0])])
     assert np.isfinite(logits.boundary).all()
+
+
+@pytest.mark.parametrize("make", [SameTopic, LocalContext, lambda encoder: Coherence(StaticEncoder(), encoder)])
+def test_issue_units_were_read_by_an_encoder_that_has_seen_whole_docs_alone(make):
+    listener = Tok2VecEncoder(Tok2VecListener("tok2vec", 8))
+    with pytest.raises(ValueError, match=r"SEG200.*of its own"):
+        make(listener)
+
+
+def test_units_of_a_long_doc_become_docs_in_linear_time():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    doc = nlp("This is one sentence. " * 8000)
+    doc[1].tag_, doc[2].norm_ = "VBZ", "1"
+    encoder = Tok2VecEncoder(Model("tok2vec", lambda model, docs, is_train: (docs, lambda d: d)))
+    start = perf_counter()
+    units = unit_docs(encoder, doc, find_units(doc, "sentences"), 3)
+    assert perf_counter() - start < 5  # seconds; it took 102
+    assert (len(units), units[5].text, units[0][1].tag_, units[0][2].norm_) == (8000, "This is one ", "VBZ", "1")

@@ -57,3 +57,9 @@ def test_sentence_score_of_nothing_found_is_zero():
 def test_conventions_that_cannot_be_are_named(settings):
     with pytest.raises(ValueError, match=f"SEG200.*{next(iter(settings))}"):
         make_topic_scorer(**settings)
+
+
+def test_issue_offsets_of_texts_that_differ_in_white_space_were_compared():
+    reference = reference_doc(NLP.tokenizer, TEXT, [0, 9, 21])
+    predicted = reference_doc(NLP.tokenizer, TEXT.replace(" Three", "  Three"), [0, 10, 22])
+    assert sentence_score([Example(predicted, reference)])["sents_boundary_f"] == 1.0

@@ -13,6 +13,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from spacy_segment.align import reference_doc
+from spacy_segment.models.banded import BandedEncoder
 
 JOINED = [" ".join(sentences) for sentences in TEXTS]
 ANY_TEXT = st.lists(
@@ -356,3 +357,75 @@ def test_a_length_prior_decides_between_weak_boundaries():
     assert np.median(prior) in range(34, 47)
     segmenter.cfg["length_prior"] = None
     assert [len(sent.text_with_ws) for sent in nlp(text).sents] != prior
+
+
+def test_issue_a_start_on_white_space_was_lost():
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    text = "It rained all night.\n\nWe went home. He ate it."
+    expected = [sent.text.strip() for sent in nlp(text).sents]
+    nlp.add_pipe("sentence_segmenter")
+    assert [sent.text.strip() for sent in nlp(text).sents] == expected == text.replace(". ", ".\n\n").split("\n\n")
+
+
+def test_issue_tokens_of_a_doc_that_was_segmented_before_were_split():
+    nlp = spacy.blank("xx")
+    nlp.add_pipe("sentencizer")
+    nlp.add_pipe("sentence_segmenter")
+    assert [sent.text for sent in nlp("今天下雨。我们回家。 他吃饭。").sents] == ["今天下雨。我们回家。", "他吃饭。"]
+    nlp.get_pipe("sentence_segmenter").cfg["overwrite"] = True
+    assert len(list(nlp("今天下雨。我们回家。 他吃饭。").sents)) == 3
+
+
+def test_issue_probabilities_of_a_run_before_stayed(nlp):
+    doc = configure(nlp, store_probs=True)(JOINED[0])
+    configure(nlp, store_probs=False).get_pipe("sentence_segmenter")(doc)
+    assert not [key for key in doc.user_data if "probs" in key[1]]
+
+
+def test_issue_an_update_that_learns_nothing_took_the_second_look_away():
+    nlp = spacy.blank("en")
+    pipe = nlp.add_pipe("sentence_segmenter")
+    assert pipe.model.get_param("rescoring").size
+    pipe.update([])
+    with pytest.raises(ValueError, match="SEG402"):
+        pipe.update([Example(nlp.make_doc("One two."), nlp.make_doc("One two."))])
+    assert pipe.model.get_param("rescoring").size
+
+
+def test_issue_an_update_of_a_generator_learned_nothing(nlp):
+    losses = nlp.get_pipe("sentence_segmenter").update((example for example in make_examples(nlp)), losses={})
+    assert losses["sentence_segmenter"] > 0
+
+
+def test_issue_a_model_without_weights_had_no_code():
+    nlp = spacy.blank("en")
+    model = {**nlp.get_factory_meta("sentence_segmenter").default_config["model"], "pretrained": None}
+    nlp.add_pipe("sentence_segmenter", config={"model": model})
+    with pytest.raises(ValueError, match="SEG302"):
+        list(nlp.pipe(["Hi there. Yes."]))
+
+
+def test_issue_an_untrained_pipeline_on_token_vectors_could_not_be_loaded():
+    def make():
+        tok2vec = {
+            "@architectures": "spacy.HashEmbedCNN.v2",
+            "width": 8,
+            "depth": 1,
+            "embed_size": 50,
+            "window_size": 1,
+        }
+        tok2vec |= {"maxout_pieces": 2, "subword_features": True, "pretrained_vectors": None}
+        encoder = {"@architectures": "spacy_segment.Tok2VecEncoder.v1", "tok2vec": tok2vec}
+        nlp = spacy.blank("en")
+        model = {"@architectures": "spacy_segment.SaT.v1", "encoder": encoder, "pretrained": None}
+        nlp.add_pipe("sentence_segmenter", config={"model": model})
+        return nlp
+
+    assert make().from_bytes(make().to_bytes()).pipe_names == ["sentence_segmenter"]
+
+
+@pytest.mark.parametrize("sizes", [{"inner_width": -5}, {"inner_width": 0}, {"embedding_width": 0}])
+def test_issue_widths_below_one_were_taken(sizes):
+    with pytest.raises(ValueError, match="SEG200"):
+        BandedEncoder(**sizes)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import spacy
 import torch
-from conftest import TINY_TOPICS
+from conftest import TINY_TOPICS, make_topics
 from spacy.tokens import Doc, DocBin, Span, SpanGroup
 from spacy.training import Example
 
@@ -373,3 +373,40 @@ def test_issue_a_model_of_8_bits_did_not_see_updates():
     again = spacy.blank("en").from_config(nlp.config).from_bytes(nlp.to_bytes())
     (found,), (expected,) = (pipeline.get_pipe("topic_segmenter").predict(docs) for pipeline in (nlp, again))
     np.testing.assert_allclose(found.boundary, expected.boundary, atol=1e-5)
+
+
+def test_issue_settings_of_a_model_given_at_load_were_ignored(tmp_path):
+    nlp = spacy.blank("en")
+    nlp.add_pipe("sentencizer")
+    encoder = {"@architectures": "spacy_segment.StaticEncoder.v1", "pretrained": "topics"}
+    nlp.add_pipe(
+        "topic_segmenter", config={"model": {"@architectures": "spacy_segment.ChangePoint.v1", "encoder": encoder}}
+    )
+    nlp.to_disk(tmp_path / "saved")
+    change = {"components.topic_segmenter.model.penalty": 9.0}
+    assert (
+        spacy.load(tmp_path / "saved", config=change).get_pipe("topic_segmenter").model.attrs["settings"]["penalty"]
+        == 9.0
+    )
+
+
+def test_issue_the_loss_of_single_units_failed():
+    nlp = make_topics()
+    example = make_example(nlp, ("a", BREAD[:1]))
+    assert nlp.get_pipe("topic_segmenter").get_loss([example]) == (0.0, None)
+
+
+@pytest.mark.parametrize("labels", [[1, 2], {"a": 1}, "ab"])
+def test_issue_labels_of_no_list_of_names_had_no_code(labels):
+    nlp = spacy.blank("en")
+    pipe = nlp.add_pipe("topic_segmenter", config={"model": TINY_TOPICS})
+    with pytest.raises(ValueError, match="SEG200"):
+        pipe.initialize(lambda: [make_example(nlp, ("a", BREAD), ("b", STATE))], labels=labels)
+
+
+def test_the_scorer_looks_where_the_component_writes():
+    nlp = make_topics(spans_key="chapters")
+    nlp.add_pipe("sentencizer", first=True)
+    example = make_example(nlp, ("a", BREAD), ("b", STATE))
+    example.reference.spans["chapters"] = example.reference.spans.pop("topics")
+    assert nlp.evaluate([example])["topics_pk"] is not None

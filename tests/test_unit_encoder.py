@@ -8,7 +8,7 @@ import spacy
 import torch
 from conftest import TINY_TOPICS, make_topic_examples
 
-from spacy_segment.models import second
+from spacy_segment.models import unit_encoder
 from spacy_segment.models.coherence import load_weights, weights_to_bytes
 from spacy_segment.training.topic_formats import Section, TopicRecord
 from spacy_segment.training.topic_readers import make_topic_example
@@ -70,8 +70,8 @@ def test_second_vectors_are_learned_from(bert, trainable):
 def test_texts_that_come_again_are_not_encoded_again(bert, monkeypatch):
     nlp = make_nlp(bert, trainable=False)
     calls = []
-    unit_vectors = second.unit_vectors
-    monkeypatch.setattr(second, "unit_vectors", lambda *a: calls.append(a) or unit_vectors(*a))
+    encode_units = unit_encoder.encode_units
+    monkeypatch.setattr(unit_encoder, "encode_units", lambda *a: calls.append(a) or encode_units(*a))
     train(nlp)
     assert len(calls) == len(make_topic_examples(nlp))
 

@@ -252,3 +252,9 @@ def test_render_says_what_it_takes():
         spacy_segment.render(["text"])
     with pytest.raises(AttributeError):
         _ = spacy_segment.nothing
+
+
+@pytest.mark.parametrize("docs", [None, 5, "text", ["text"]])
+def test_issue_what_is_no_doc_had_no_code(docs):
+    with pytest.raises(ValueError, match="SEG150"):
+        spacy_segment.render(docs, jupyter=False)

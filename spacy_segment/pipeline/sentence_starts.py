@@ -88,7 +88,7 @@ def annotate(
     settings (dict): As of `SentenceSegmenter`. threshold and prior are those of the Doc: of the adapter that it asks for.
     """
     is_kept = not settings["overwrite"] and _is_decided(doc)
-    at_tokens = move_to_tokens(doc, boundaries, split=settings["split_tokens"] and not is_kept)
+    at_tokens = move_to_tokens(doc, boundaries, split=False if is_kept else settings["split_tokens"])
     chosen = find_candidates(doc, at_tokens, settings).choose(threshold, prior)
     split_tokens(doc, chosen[1:])
     token_starts, _ = token_offsets(doc)
@@ -112,8 +112,8 @@ def _presets(doc: Doc, *, overwrite: bool) -> tuple[Ints1d, Ints1d]:
 
 
 def _is_decided(doc: Doc) -> bool:
-    """Whether something has said of every token whether a sentence starts there."""
-    return bool(doc.to_array("SENT_START").all())
+    """Whether something has said of every token whether a sentence starts there, as it need not of the only one."""
+    return len(doc) > 1 and bool(doc.to_array("SENT_START").all())
 
 
 def _follows_newline(doc: Doc, offsets: Ints1d, policy: str) -> np.ndarray:
