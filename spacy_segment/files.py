@@ -22,7 +22,7 @@ def files_at(path: str, counts: Callable[[Path], bool] = lambda file: True) -> l
     place = Path(path)
     if not path:  # not the folder we are in
         return []
-    if place.is_file():  # before all, for its name may look like a pattern
+    if place.exists() and not place.is_dir():  # before all, for its name may look like a pattern; a pipe counts too
         return [path]
     if place.is_dir():
         below = (file for file in sorted(place.rglob("*")) if file.is_file() and counts(file))

@@ -82,3 +82,23 @@ def test_command_fails_in_one_line(project):
     assert result.exit_code == 1
     assert "SEG113" in result.stderr
     assert not (project / "out.tsv").exists()
+
+
+def test_issue_a_folder_without_data_was_right(project):
+    with pytest.raises(ValueError, match="SEG110"):
+        check(project, "nothing")
+
+
+@pytest.mark.parametrize("content", [None, "- a\n- b\n", "assets: [1]\n", "a: [\n"])
+def test_issue_a_project_that_cannot_be_read_had_no_code(project, content):
+    path = project / "project.yml"
+    path.unlink() if content is None else path.write_text(content)
+    with pytest.raises(ValueError, match="SEG113"):
+        check(project)
+
+
+def test_a_project_without_assets_and_assets_that_are_folders(project):
+    (project / "project.yml").write_text("assets:\n")
+    assert check(project) == (3, 0)
+    srsly.write_yaml(project / "project.yml", {"assets": [{"dest": "assets/sentences/news", "git": {}}]})
+    assert check(project) == (3, 0)

@@ -6,6 +6,7 @@ from spacy.training import Example
 from spacy_segment.loss import MARKS
 from spacy_segment.scorers import CONDITION, CORPUS
 from spacy_segment.training import augmenters
+from spacy_segment.training.augmenters import char_noise, corruption_mix
 
 NLP = spacy.blank("xx")
 
@@ -88,3 +89,15 @@ def test_conditions_rejects_an_unknown_name():
 def test_level_has_to_be_a_probability():
     with pytest.raises(ValueError, match="SEG200"):
         augmenters.speech_like(level=2.0)
+
+
+@pytest.mark.parametrize("weight", ["a", float("nan"), float("inf"), None, True])
+def test_weights_have_to_be_numbers(weight):
+    with pytest.raises(ValueError, match="SEG210"):
+        corruption_mix({"clean": weight})
+
+
+@pytest.mark.parametrize("make", [lambda: corruption_mix({"clean": 1.0}, seed=-1), lambda: char_noise(seed=-1)])
+def test_seeds_have_to_be_numbers(make):
+    with pytest.raises(ValueError, match="SEG200"):
+        make()

@@ -3,7 +3,9 @@
 import gzip
 import importlib.metadata
 import json
+import os
 import sys
+import threading
 from io import BytesIO
 
 import numpy as np
@@ -19,6 +21,7 @@ from spacy_segment.cli.figures import SentenceFigures
 from spacy_segment.cli.inputs import decode_parts
 from spacy_segment.cli.outputs import write_conllu
 from spacy_segment.cli.peers import make_splitter
+from spacy_segment.metrics import PRF
 
 RUNNER = CliRunner()
 JOINED = [" ".join(sentences) for sentences in TEXTS]
@@ -308,8 +311,62 @@ def test_peers_give_offsets_of_sentence_starts(name):
 
 
 def test_exceptions_lists_corpora_on_which_a_peer_is_better():
-    from spacy_segment.metrics import PRF
-
     good, bad = SentenceFigures(PRF(9, 0, 1)), SentenceFigures(PRF(5, 5, 5))
     results = {("a", "clean", "ours"): bad, ("a", "clean", "peer"): good, ("b", "clean", "ours"): good}
-    assert [row[:3] for row in sentence_benchmark.exceptions(results)] == [("a", "clean", "peer")]
+    results |= {("c", "clean", "peer"): good}  # of a language that the first does not know
+    assert [row[:3] for row in sentence_benchmark.exceptions(results, "ours")] == [("a", "clean", "peer")]
+
+
+def test_issue_figures_on_different_texts_were_compared():
+    whole, part = SentenceFigures(PRF(5, 5, 5), characters=2000), SentenceFigures(PRF(9, 0, 1), characters=20)
+    results = {("a", "clean", "ours"): whole, ("a", "clean", "peer"): part}
+    assert not sentence_benchmark.exceptions(results, "ours")
+
+
+@pytest.mark.parametrize("limit", [0, 30])
+def test_issue_a_first_system_that_knows_fewer_languages_ended_in_a_traceback(tmp_path, limit):
+    pytest.importorskip("nupunkt")
+    (tmp_path / "de_x.test.txt").write_text("Es regnet heute.\nWir gehen nach Hause.")
+    (tmp_path / "en_x.test.txt").write_text("It rains today.\nWe all go home.")
+    arguments = ["sentences", str(tmp_path), "--systems", "nupunkt,sentencizer", "--limit", str(limit)]
+    result = RUNNER.invoke(app, ["segment-benchmark", *arguments, "-o", str(tmp_path / "out.json")])
+    assert result.exit_code == 0, result.output
+    assert {row["system"] for row in json.loads((tmp_path / "out.json").read_text())} == {"nupunkt", "sentencizer"}
+
+
+def test_issue_a_limit_was_of_whole_documents(tmp_path):
+    (tmp_path / "en_x.test.txt").write_text("\n".join(["It rains today."] * 100))
+    arguments = ["sentences", str(tmp_path), "--systems", "sentencizer", "--limit", "100", "--conditions", "clean"]
+    RUNNER.invoke(app, ["segment-benchmark", *arguments, "-o", str(tmp_path / "out.json")])
+    (row,) = json.loads((tmp_path / "out.json").read_text())
+    assert 80 < row["characters"] <= 100
+
+
+def test_a_file_by_two_names_is_one_and_the_output_is_no_input(run, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("It rained.")
+    (tmp_path / "in" / "b.txt").write_text("We left.")
+    output = tmp_path / "in" / "out.txt"
+    for _ in range(2):
+        run(tmp_path / "in", f"{tmp_path}/in/../in/a.txt", "-o", output)
+        assert output.read_text().split("\n") == ["It rained.", "We left.", ""]
+
+
+def test_issue_pipes_were_refused(run, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_text, args=("It rained. We left.",))
+    writer.start()
+    result = run(tmp_path / "pipe")
+    writer.join()
+    assert result.exit_code == 0
+    assert result.stdout.startswith("It rained.")
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "conllu", "html", "spacy"])
+def test_issue_a_name_that_is_not_utf8_had_no_code(run, tmp_path, kind):
+    (tmp_path / "in").mkdir()
+    with open(os.fsencode(tmp_path / "in") + b"/\xff name.txt", "w") as file:
+        file.write("It rained.")
+    assert run(tmp_path / "in", "--format", kind, "-o", tmp_path / "out").exit_code == 0
+    data = (tmp_path / "out").read_bytes()
+    assert kind == "spacy" or "xff name.txt" in data.decode()

@@ -28,6 +28,10 @@ from spacy_segment.cli import (  # noqa: F401 (registers their commands)
 )
 from spacy_segment.cli.pipelines import change_settings, load_pipeline, write_pipeline
 from spacy_segment.files import check_folder, check_output
+from spacy_segment.training.augmenters import conditions
+from spacy_segment.training.calibration import calibrate as calibrate_model
+from spacy_segment.training.readers import SentenceCorpus
+from spacy_segment.training.rescoring import fit_rescoring
 
 RUNNER = CliRunner()
 
@@ -227,3 +231,42 @@ def test_a_pipeline_that_cannot_be_written_leaves_nothing(tmp_path, monkeypatch)
     assert list(tmp_path.iterdir()) == []
     write_pipeline(nlp, tmp_path / "new" / "model")
     assert spacy.load(tmp_path / "new" / "model").pipe_names == []
+
+
+@pytest.fixture
+def shared(tmp_path):
+    """Directory of a pipeline whose sentence segmenter listens to a `tok2vec` before it."""
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tok2vec")
+    tok2vec = {"@architectures": "spacy.Tok2VecListener.v1", "width": 96, "upstream": "tok2vec"}
+    encoder = {"@architectures": "spacy_segment.Tok2VecEncoder.v1", "tok2vec": tok2vec}
+    model = {"@architectures": "spacy_segment.SaT.v1", "encoder": encoder, "pretrained": None}
+    nlp.add_pipe("sentence_segmenter", config={"model": model})
+    examples = make_examples(nlp)
+    optimizer = nlp.initialize(lambda: examples)
+    for _ in range(25):
+        nlp.update(examples, sgd=optimizer)
+    nlp.to_disk(tmp_path / "shared")
+    return str(tmp_path / "shared")
+
+
+def test_issue_a_shared_encoder_was_measured_on_nothing(shared, gold):
+    nlp = spacy.load(shared)
+    scores = threshold.try_thresholds(nlp, [gold], 0)
+    assert max(score for score in scores["clean"].values()) > 0.9
+    pipe = nlp.get_pipe("sentence_segmenter")
+    corpus = list(SentenceCorpus(gold, conditions(["clean"]))(nlp))
+    assert max(calibrate_model(nlp, corpus, "sentence_segmenter").values()) > 0.9
+    assert fit_rescoring(nlp, [corpus])[0].before > 0.9
+    assert pipe.model.get_param("rescoring") is not None
+
+
+@pytest.mark.parametrize(
+    "command", ["segment-calibrate {mine} {empty} -o {out}", "segment-rescore {empty} -m {mine} -o {out}"]
+)
+def test_issue_dev_files_without_text_were_taken(mine, tmp_path, command):
+    (tmp_path / "empty.txt").write_text("")
+    places = {"mine": mine, "empty": tmp_path / "empty.txt", "out": tmp_path / "out"}
+    result = RUNNER.invoke(app, command.format(**places).split())
+    assert "[SEG115]" in result.stderr
+    assert not (tmp_path / "out").exists()

@@ -10,8 +10,8 @@ from small_corpus import write_corpus
 from spacy.tokens import DocBin
 
 from spacy_segment.scorers import CONDITION, CORPUS
-from spacy_segment.training.convert import convert_sentences, convert_topics, corrupt, split_of
-from spacy_segment.training.formats import find_files, read_records
+from spacy_segment.training.convert import convert_sentences, convert_topics, corrupt
+from spacy_segment.training.formats import find_files, read_records, split_of
 from spacy_segment.training.topic_formats import read_topics
 
 
@@ -97,3 +97,19 @@ def test_files_of_one_corpus_are_put_together(tmp_path):
     assert corrupt(str(folder), tmp_path / "out") == 3
     docs = DocBin().from_disk(tmp_path / "out" / "clean" / "news" / "en_x.spacy").get_docs(spacy.blank("xx").vocab)
     assert sorted(doc.text for doc in docs) == ["Bread is good.", "Rain falls."]
+
+
+def test_issue_files_of_one_corpus_and_split_overwrote_each_other(tmp_path):
+    for folder, text in (("a", "Bread is good."), ("b", "Rain falls.")):
+        (tmp_path / folder / "news").mkdir(parents=True)
+        (tmp_path / folder / "news" / "en_x.train.txt").write_text(text)
+    assert convert_sentences(str(tmp_path / "*" / "news" / "*"), tmp_path / "out") == 1
+    records = read_records(tmp_path / "out" / "news" / "en_x.train.jsonl.gz")
+    assert [record.text for record in records] == ["Bread is good.", "Rain falls."]
+
+
+def test_files_that_are_left_out_are_named(tmp_path, caplog):
+    for name in ("en_x.train.txt", "en_y_train.txt"):
+        (tmp_path / name).write_text("Bread is good.")
+    assert convert_sentences(str(tmp_path), tmp_path / "out") == 1
+    assert "en_y_train.txt" in caplog.text

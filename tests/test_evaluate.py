@@ -334,3 +334,29 @@ def test_data_commands(work):
     assert gzip.decompress((work / "c" / "topics" / "talks" / "train.jsonl.gz").read_bytes()).count(b"\n") == 3
     assert "SEG110" in fail("segment-data", "sentences", work / "missing", work / "c")
     assert "SEG110" in fail("segment-data", "concatenate", work / "missing", work / "c")
+
+
+def test_tables_of_topics_show_what_needs_no_model(work):
+    found = json.loads((work / "topics.json").read_text())
+    rows = found["baselines"]["clean"]
+    assert rows["no boundary"]["f"] == 0 < rows["no boundary"]["pk"]
+    assert f"| no boundary | {rows['no boundary']['pk']:.3f}" in (work / "topics.md").read_text()
+
+
+def test_pictures_of_files_of_one_name_are_told_apart(work, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "r.json").write_bytes((work / "topics.json").read_bytes())
+    run("segment-plot", tmp_path / "a" / "r.json", tmp_path / "b" / "r.json", "-o", tmp_path)
+    assert {path.name for path in tmp_path.glob("*-calibration.png")} == {"a-r-calibration.png", "b-r-calibration.png"}
+    again = [tmp_path / "a" / "r.json"] * 2
+    assert "SEG200" in fail("segment-plot", *again, "-o", tmp_path / "c")
+
+
+def test_a_card_needs_a_version_and_a_pipeline_that_can_be_read(work, tmp_path):
+    arguments = ["segment-card", work / "model", tmp_path / "card", "--name", "a"]
+    assert "SEG200" in fail(*arguments, "--version", "not a version")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "config.cfg").write_text("[nlp")
+    (tmp_path / "broken" / "meta.json").write_text("[")
+    assert "SEG133" in fail("segment-card", tmp_path / "broken", tmp_path / "card", "--name", "a")

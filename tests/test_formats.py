@@ -8,7 +8,7 @@ import srsly
 from spacy.tokens import DocBin
 
 from spacy_segment.align import reference_doc
-from spacy_segment.training.formats import find_files, read_records, tile
+from spacy_segment.training.formats import corpus_name, find_files, read_records, tile
 
 CONLLU = """# newdoc id = one
 # newpar
@@ -216,3 +216,32 @@ def test_hidden_files_do_not_count(tmp_path):
 def test_read_records_says_when_the_format_is_unknown(tmp_path):
     with pytest.raises(ValueError, match="SEG110"):
         list(read_records(write(tmp_path / "a.md", "x")))
+
+
+@pytest.mark.parametrize(
+    ("name", "corpus"),
+    [
+        ("en_ewt.test.jsonl.gz", "en_ewt"),
+        ("en_ewt-ud-dev.conllu", "en_ewt"),
+        ("v1.0.test.jsonl", "v1.0"),
+        ("v1.1.jsonl", "v1.1"),
+        ("test.jsonl.gz", ""),
+    ],
+)
+def test_a_corpus_is_named_without_split_and_format(tmp_path, name, corpus):
+    assert corpus_name(tmp_path / "news" / name) == f"news/{corpus}"
+
+
+def test_issue_a_space_was_lost_to_another_feature(tmp_path):
+    token = "1\t{}\t_\t_\t_\t_\t0\troot\t_\t{}\n\n"
+    file = write(
+        tmp_path / "de_a.conllu",
+        token.format("Hallo", "CorrectSpaceAfter=No") + token.format("Du", "A=b|SpaceAfter=No"),
+    )
+    assert [record.text for record in read_records(file)] == ["Hallo Du"]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_line_ends_of_any_system(tmp_path, end):
+    (tmp_path / "en_a.txt").write_bytes(end.join(["It rained.", "We left.", "", "New."]).encode())
+    assert [record.starts for record in read_records(tmp_path / "en_a.txt")] == [[0, 11], [0]]

@@ -85,3 +85,12 @@ def test_line_ends_of_any_system(tmp_path, line_end):
 def test_indented_code_has_no_headings(tmp_path):
     (record,) = read_topics(write(tmp_path / "a.md", "# Bread\n\n    # comment\n\nMix it."))
     assert parts(record) == [("# comment\n\nMix it.", "Bread", "bread", 1)]
+
+
+@pytest.mark.parametrize("item", ["- item", "* item", "1. item", "> quoted"])
+def test_issue_an_item_above_a_rule_was_a_heading(tmp_path, item):
+    (record,) = read_topics(
+        write(tmp_path / "a.md", f"# Bread\n\nMix it.\n\n{item}\n---\nBake it.\n\n# Rain\n\nIt fell.")
+    )
+    assert [section.title for section in record.sections] == ["Bread", "Rain"]
+    assert item in record.text

@@ -116,3 +116,13 @@ def test_a_parameter_whose_first_gradient_comes_later_is_resumed_too(tmp_path):
     for key, weights in (((1, "a"), np.zeros_like(first)), ((2, "b"), np.zeros_like(second))):
         again(key, weights, np.ones_like(weights))
         assert weights.any()
+
+
+def test_a_checkpoint_of_other_data_is_refused(tmp_path):
+    data, path = tmp_path / "a.txt", str(tmp_path / "state.safetensors")
+    data.write_text("One.")
+    run(AdamW(0.1, checkpoint=path, every=1, data=str(data)), np.zeros((2, 2), dtype="f"), 1)
+    assert AdamW(0.1, checkpoint=path, data=[str(data)]).n_steps == AdamW(0.1, checkpoint=path).n_steps == 1
+    data.write_text("Two.")
+    with pytest.raises(ValueError, match=r"SEG420.*of other data"):
+        AdamW(0.1, checkpoint=path, data=str(data))

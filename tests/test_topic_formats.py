@@ -201,3 +201,8 @@ def test_textbooks_keep_prose_and_sections(tmp_path):
 def test_broken_textbooks_are_named(tmp_path, text):
     with pytest.raises(ValueError, match=r"SEG141.*a\.cnxml, record 1"):
         list(read_topics(write(tmp_path / "a.cnxml", text)))
+
+
+def test_issue_other_line_ends_of_unicode_cut_a_sentence(tmp_path):
+    (record,) = read_topics(write(tmp_path / "a.choi", "==========\nOne \u2028 two.\nThree.\n==========\n"))
+    assert record.text == "One \u2028 two.\nThree."

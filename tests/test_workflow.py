@@ -63,7 +63,7 @@ def test_clean_removes_what_is_there_every_time(tmp_path):
 
 
 def test_assets_are_pinned_and_have_names_that_convert_reads():
-    from spacy_segment.training.convert import split_of
+    from spacy_segment.training.formats import split_of
 
     for asset in PROJECT["assets"]:
         assert len([part for part in asset["url"].split("/") if len(part) == 40]) == 1, asset["url"]

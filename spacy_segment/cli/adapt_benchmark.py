@@ -16,8 +16,8 @@ from ..files import check_output, write_output
 from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..training.adapt import AdaptSettings, adapt
 from ..training.corruption import CONDITIONS
-from ..training.formats import Record, find_files, read_records, take
-from ..training.readers import corpus_name
+from ..training.formats import Record, corpus_name, find_files, read_records
+from ..training.readers import limited
 from .benchmark import benchmark_app
 from .console import progress, wide_console
 from .options import Characters, FiguresFile, Model, split_names, split_numbers
@@ -45,7 +45,9 @@ def adapt_benchmark_cli(
     model: Model = None,
     split: str = typer.Option("test", help=f"What stands for '{TRAIN}' in the names of the files that are judged"),
     sizes: str = typer.Option("16,64,256,1000", help="Numbers of sentences to adapt with"),
-    seeds: int = typer.Option(3, min=1, help="Trainings of each size, each with other examples"),
+    seeds: int = typer.Option(
+        3, min=1, help="Trainings of each size, each on sentences from another document on, of a corpus of several"
+    ),
     conditions: str = typer.Option("clean,flat", help="Conditions of the judged texts: clean, flat, corrupted"),
     adapt_to: str = typer.Option(
         ",".join(AdaptSettings().conditions), help="Conditions of the examples, as in segment-adapt --conditions"
@@ -68,7 +70,7 @@ def adapt_benchmark_cli(
             judged = Path(path.parent, path.name.replace(TRAIN, f".{split}."))
             if judged == path or not judged.is_file():
                 continue
-            records = list(take(read_records(judged), limit))
+            records = list(limited(read_records(judged), 0, limit))
             after, seconds = run_sizes(nlp, list(read_records(path)), records, judged_under, numbers, seeds, settings)
             for condition, before in judge(nlp, records, judged_under).items():
                 rows.append(Row(corpus_name(path), condition, before, after[condition], seconds))
@@ -140,7 +142,7 @@ def largest_difference(nlp: Language, base: Language, files: list[Path], limit: 
     ours, theirs = (find_pipe(p, SentenceSegmenter) for p in (nlp, base))
     largest = 0.0
     for path in files:
-        for record in take(read_records(path), limit):
+        for record in limited(read_records(path), 0, limit):
             doc = base.make_doc(record.text)
             (a,), (b,) = ours.predict([doc]), theirs.predict([doc])
             largest = max(largest, float(np.abs(a.logits - b.logits).max(initial=0.0)))

@@ -16,17 +16,17 @@ from wasabi import msg
 from .. import __version__
 from ..card import card, describe, find_sources, read_sources, results
 from ..checks import wrong
-from ..errors import Errors
+from ..errors import Errors, is_coded
 from ..files import check_folder, write_output
 from ..pipeline.sources import forget_paths
-from ..training.formats import find_files, folder_name
-from ..training.readers import corpus_name
+from ..training.formats import corpus_name, find_files, folder_name
 from ..training.topic_readers import SUFFIXES
 from .pipelines import write_pipeline
 from .reporting import in_words, reported
 
 # What `import` and pip take behind the language.
 NAME = re.compile("[a-zA-Z0-9_]*[a-zA-Z0-9]")
+VERSION = re.compile(r"\d+(\.\d+)*((a|b|rc|\.dev|\.post)\d+)*")
 DESCRIPTION = "Sentence and topic segmentation with spacy-segment."
 
 
@@ -48,6 +48,12 @@ def card_cli(
     with reported():
         if not NAME.fullmatch(name):
             raise wrong("name", "letters, digits and underscores", name)
+        if not VERSION.fullmatch(version):
+            raise wrong(
+                "version",
+                "numbers with dots between them, as in 1.0.2, and at most a suffix like rc1 or .dev3",
+                version,
+            )
         check_folder(output)
         nlp = load(pipeline, lang)
         corpora = [corpus_name(path) for path in find_files(sentences)] if sentences else []
@@ -80,7 +86,9 @@ def load(pipeline: str, lang: str | None) -> Language:
     try:
         nlp = spacy.load(pipeline)
         other = spacy.blank(lang or nlp.lang)
-    except (OSError, ImportError) as error:
+    except Exception as error:  # the files of a pipeline may hold anything
+        if is_coded(error):
+            raise
         raise ValueError(Errors.SEG133.format(name=pipeline, reason=error)) from error
     if other.lang == nlp.lang:
         return nlp

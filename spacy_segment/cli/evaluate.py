@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import srsly
@@ -23,6 +23,7 @@ from ..curves import N_BINS, Histogram, Lengths
 from ..errors import Errors
 from ..files import check_output, write_output
 from ..odds import sigmoid
+from ..pipeline.before import BATCH, run_before
 from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..pipeline.topic_segmenter import TopicSegmenter
 from ..scorers import CORPUS
@@ -32,9 +33,10 @@ from ..training.augmenters import conditions
 from ..training.corruption import CONDITIONS
 from ..training.readers import SentenceCorpus
 from ..training.topic_readers import TopicCorpus
-from .figures import SentenceFigures, TopicFigures
+from ..types import Bools1d
+from .figures import SentenceFigures, TopicFigures, trivial
 from .options import Characters, Documents, GoldSentences, GoldTopics, Model
-from .pipelines import BATCH, find_pipe, load_pipeline, run_before
+from .pipelines import find_pipe, load_pipeline
 from .reporting import reported
 
 evaluate_app = typer.Typer(help="TopicFigures of a pipeline per corpus and condition, as JSON and Markdown")
@@ -67,8 +69,12 @@ class Curves:
         }
 
 
-# Corpus -> figures, and the curves over all corpora.
-Measured = tuple[dict[str, dict[str, Any]], Curves]
+class Measured(NamedTuple):
+    """What there is to tell of one condition: figures by corpus, the curves over all corpora, and means over corpora of what needs no model."""
+
+    corpora: dict[str, dict[str, Any]]
+    curves: Curves
+    baselines: dict[str, dict[str, float]]
 
 
 @evaluate_app.command("sentences")
@@ -126,7 +132,7 @@ def evaluate_sentences(nlp: Language, data: list[str], limit: int) -> dict[str, 
 
 
 def _measure_sentences(nlp: Language, pipe: SentenceSegmenter, examples: Iterable[Example]) -> Measured:
-    """RETURNS (tuple): TopicFigures of every corpus, and the curves over all."""
+    """RETURNS (tuple): Figures of every corpus, and the curves over all."""
     results: dict[str, SentenceFigures] = defaultdict(SentenceFigures)
     curves = Curves()
     for batch in minibatch(examples, BATCH):
@@ -147,7 +153,7 @@ def _measure_sentences(nlp: Language, pipe: SentenceSegmenter, examples: Iterabl
             curves.histogram.add(probs, np.isin(candidate.offsets, gold))
             curves.histogram.missed += len(np.setdiff1d(gold[1:], candidate.offsets))
             curves.lengths.add(gold, found, text_length(doc))
-    return {corpus: result.as_json() for corpus, result in results.items()}, curves
+    return Measured({corpus: result.as_json() for corpus, result in results.items()}, curves, {})
 
 
 def evaluate_topics(nlp: Language, data: list[str], limit: int) -> dict[str, Any]:
@@ -166,6 +172,7 @@ def evaluate_topics(nlp: Language, data: list[str], limit: int) -> dict[str, Any
 def _measure_topics(nlp: Language, pipe: TopicSegmenter, examples: Iterable[Example]) -> Measured:
     """As `_measure_sentences`; a document of a single unit has no boundary to find and is left out."""
     results: dict[str, TopicFigures] = defaultdict(TopicFigures)
+    golds: dict[str, list[Bools1d]] = defaultdict(list)
     curves = Curves()
     for example in examples:
         (example.predicted,) = run_before(nlp, pipe, [example.predicted])
@@ -179,10 +186,12 @@ def _measure_topics(nlp: Language, pipe: TopicSegmenter, examples: Iterable[Exam
         seconds = time.perf_counter() - start
         pipe.set_annotations([doc], scores)
         found = topics_of(doc, pipe.key, starts)[0]
-        results[example.reference.user_data[CORPUS]].add(gold, found, seconds)
+        corpus = example.reference.user_data[CORPUS]
+        golds[corpus].append(gold)
+        results[corpus].add(gold, found, seconds)
         curves.histogram.add(sigmoid(scores[0].boundary[1:]), gold[1:])
         curves.lengths.add(np.flatnonzero(gold).tolist(), np.flatnonzero(found).tolist(), len(starts))
-    return {
+    corpora = {
         corpus: {
             **figures.means(),
             "documents": len(figures.pk),
@@ -190,16 +199,26 @@ def _measure_topics(nlp: Language, pipe: TopicSegmenter, examples: Iterable[Exam
             "seconds": figures.seconds,
         }
         for corpus, figures in results.items()
-    }, curves
+    }
+    return Measured(corpora, curves, _baselines(golds))
+
+
+def _baselines(golds: dict[str, list[Bools1d]]) -> dict[str, dict[str, float]]:
+    """Means over corpora of what `trivial` finds."""
+    found: dict[str, list[dict[str, float]]] = defaultdict(list)
+    for marks in golds.values():
+        for name, figures in trivial(marks).items():
+            found[name].append(figures.means())
+    return {name: {key: fmean(row[key] for row in rows) for key in TOPIC_FIGURES} for name, rows in found.items()}
 
 
 def _findings(
     component: str, pipe: Any, measured: dict[str, Measured], figures: Iterable[str], unit: str
 ) -> dict[str, Any]:
     """measured: by condition; one without any corpus is left out."""
-    measured = {condition: found for condition, found in measured.items() if found[0]}
+    measured = {condition: found for condition, found in measured.items() if found.corpora}
     rows, macro = [], {}
-    for condition, (corpora, _) in measured.items():
+    for condition, (corpora, _, _) in measured.items():
         rows += [{"corpus": corpus, "condition": condition, **row} for corpus, row in sorted(corpora.items())]
         macro[condition] = {
             **{name: fmean(row[name] for row in corpora.values()) for name in figures},
@@ -212,7 +231,8 @@ def _findings(
         "unit": unit,
         "rows": rows,
         "macro": macro,
-        "curves": {condition: curves.as_json() for condition, (_, curves) in measured.items()},
+        "baselines": {condition: found.baselines for condition, found in measured.items() if found.baselines},
+        "curves": {condition: found.curves.as_json() for condition, found in measured.items()},
     }
 
 
@@ -222,8 +242,11 @@ def report(found: dict[str, Any], figures: tuple[str, ...]) -> str:
     for condition, mean in found["macro"].items():
         rows = [[r["corpus"], *(r[name] for name in figures)] for r in found["rows"] if r["condition"] == condition]
         total = [f"mean of {len(rows)}", *(mean[name] for name in figures)]
+        trivial_rows = [
+            [name, *(row[key] for key in figures)] for name, row in found["baselines"].get(condition, {}).items()
+        ]
         speed = f"{mean['speed']:,.0f} {found['unit']}/s in the model."
-        parts += [f"## {condition}", markdown(["corpus", *figures], [*rows, total]), speed]
+        parts += [f"## {condition}", markdown(["corpus", *figures], [*rows, total, *trivial_rows]), speed]
     return "\n\n".join(parts) + "\n"
 
 

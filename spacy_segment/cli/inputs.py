@@ -3,10 +3,12 @@
 import codecs
 import gzip
 import json
+import os
 import sys
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import Errors
@@ -25,12 +27,13 @@ class Source:
     parts: Iterable[str]
 
 
-def expand(patterns: list[str]) -> list[str]:
+def expand(patterns: list[str], output: Path | None = None) -> list[str]:
     """Files, folders (all files below, hidden ones left out) and patterns -> files, in order, each once.
 
+    output (Path or None): File that is written: it is no input of its own.
     RAISES (ValueError): SEG131 if nothing is there; SEG132 for what cannot be looked at.
     """
-    names: dict[str, None] = {}
+    names: dict[str, str] = {}  # by the place they lead to
     for pattern in patterns or [STDIN]:
         try:
             found = [STDIN] if pattern == STDIN else files_at(pattern)
@@ -38,8 +41,11 @@ def expand(patterns: list[str]) -> list[str]:
             raise ValueError(Errors.SEG132.format(path=pattern, line=1, reason=error)) from error
         if not found:
             raise ValueError(Errors.SEG131.format(path=pattern))
-        names.update(dict.fromkeys(found))
-    return list(names)
+        for name in found:
+            names.setdefault(os.path.realpath(name), name)
+    if output is not None and len(names) > 1:
+        names.pop(os.path.realpath(output), None)
+    return list(names.values())
 
 
 def read_sources(names: list[str]) -> Iterator[Source]:
@@ -60,7 +66,12 @@ def read_sources(names: list[str]) -> Iterator[Source]:
             if name.removesuffix(".gz").endswith(".jsonl"):
                 yield from _json_sources(name, file)
             else:
-                yield Source(name, decode_parts(file, name))
+                yield Source(printable(name), decode_parts(file, name))
+
+
+def printable(name: str) -> str:
+    """The name of a file, bytes of it that are not UTF-8 written as \\xff."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def decode_parts(file: BinaryIO, name: str) -> Iterator[str]:
@@ -100,7 +111,7 @@ def _json_sources(name: str, file: BinaryIO) -> Iterator[Source]:
             got = "none" if isinstance(error, KeyError) else f"{type(error).__name__}: {error}"
             reason = f'expected a JSON object with a text under the key "text", got {got}'
             raise ValueError(Errors.SEG132.format(path=name, line=number, reason=reason)) from error
-        yield Source(name_in(record, "id", f"{name}:{number}"), [text])
+        yield Source(name_in(record, "id", f"{printable(name)}:{number}"), [text])
 
 
 def _lines(name: str, file: BinaryIO) -> Iterator[tuple[int, bytes]]:

@@ -1,14 +1,11 @@
 """Pipelines that commands load, change and save."""
 
 import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import spacy
 from spacy.language import Language
-from spacy.pipeline import Pipe
-from spacy.tokens import Doc
 
 from ..errors import Errors, is_coded
 from ..files import whole_folder
@@ -18,8 +15,6 @@ from ..pipeline.sources import configure
 from ..pipeline.topic_segmenter import TopicSegmenter
 from ..topics import TOPICS
 
-# Docs that a component is given at once.
-BATCH = 64
 SegmenterT = TypeVar("SegmenterT", bound=Segmenter)
 
 
@@ -84,16 +79,6 @@ def topics_key(nlp: Language) -> str:
 def counts_topics(nlp: Language) -> bool:
     """Whether a topic segmenter of a pipeline gives every text so many topics and no other number."""
     return any(isinstance(pipe, TopicSegmenter) and pipe.cfg["n_segments"] is not None for _, pipe in nlp.pipeline)
-
-
-def run_before(nlp: Language, pipe: Pipe, docs: Iterable[Doc]) -> list[Doc]:
-    """Run the components that stand before one (a shared transformer, a sentence splitter)."""
-    stream: Iterator[Doc] = iter(docs)
-    for _, other in nlp.pipeline:
-        if other is pipe:
-            break
-        stream = other.pipe(stream, batch_size=BATCH) if hasattr(other, "pipe") else map(other, stream)
-    return list(stream)
 
 
 def write_pipeline(nlp: Language, path: Path) -> None:

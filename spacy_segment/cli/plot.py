@@ -12,9 +12,10 @@ import typer
 from spacy.cli._util import app
 from wasabi import msg
 
-from ..checks import check_choice
+from ..checks import check_choice, wrong
 from ..errors import Errors
 from ..files import output_file
+from ..training.formats import folder_name
 from .reporting import in_words, reported
 
 FORMATS = ("png", "svg", "pdf")
@@ -33,18 +34,30 @@ TICKS = {1: (1, 1.5, 2, 3, 5, 7), 2: (1, 3), 10: (1,)}
 
 @app.command("segment-plot")
 def plot_cli(
-    files: list[Path] = typer.Argument(..., help="JSON of segment-evaluate or segment-benchmark, JSONL logs of train"),
+    files: list[Path] = typer.Argument(
+        ..., help="JSON of segment-evaluate or of segment-benchmark sentences and topics, JSONL logs of train"
+    ),
     output: Path = typer.Option(..., "--output", "-o", help="Folder for the pictures, NAME-KIND.FORMAT"),
     kind: str = typer.Option("png", "--format", "-f", help=f"One of: {', '.join(FORMATS)}"),
 ) -> None:
     """Precision and recall over thresholds, calibration, error against length, F1 against speed, learning curves."""
     with reported():
-        drawn = [name for file in files for name in draw_file(file, output, kind)]
+        stems = [file.stem for file in files]
+        names = [f"{folder_name(file)}-{file.stem}" if stems.count(file.stem) > 1 else file.stem for file in files]
+        check_names(names)
+        drawn = [name for file, stem in zip(files, names, strict=True) for name in draw_file(file, output, kind, stem)]
     msg.good(f"{len(drawn)} pictures in {output}: {', '.join(drawn)}")
 
 
-def draw_file(file: Path, output: Path, kind: str) -> Iterator[str]:
-    """Draw what a file holds.
+def check_names(names: list[str]) -> None:
+    """RAISES (ValueError): SEG200 for files whose pictures would have the same names."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise wrong("files", "files of different names, or in folders of different names", ", ".join(twice))
+
+
+def draw_file(file: Path, output: Path, kind: str, stem: str) -> Iterator[str]:
+    """Draw what a file holds. stem (str): how the names of its pictures begin.
 
     YIELDS (str): Names of the pictures.
     RAISES (ValueError): SEG136 if it is none of the known files; SEG200 for an unknown format. (ImportError): SEG137.
@@ -61,7 +74,7 @@ def draw_file(file: Path, output: Path, kind: str) -> Iterator[str]:
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise ValueError(Errors.SEG136.format(path=file, reason=in_words(file, error))) from error
     for what, figure in figures.items():
-        name = f"{file.stem}-{what}.{kind}"
+        name = f"{stem}-{what}.{kind}"
         with output_file(output / name) as target:
             # Without dates (and names drawn at random) the same figures give the same bytes.
             figure.savefig(target, format=kind, dpi=120, metadata=UNDATED.get(kind))

@@ -21,8 +21,8 @@ def rescore_cli(
     output: PipelineFolder,
     model: Model = None,
     limit: Characters = 8000,
-    short: int = typer.Option(2000, help="Characters of every corpus that are read once more, in short parts"),
-    length: int = typer.Option(300, help="Characters of a short part"),
+    short: int = typer.Option(2000, min=0, help="Characters of every corpus that are read once more, in short parts"),
+    length: int = typer.Option(300, min=1, help="Characters of a short part"),
 ) -> None:
     """Fit a small network that weighs the logit of every place by the text around it. It is kept if it helps on dev corpora that
     it was not fitted to.

@@ -45,7 +45,7 @@ def segment_cli(
 ) -> None:
     """Split texts into sentences, and topics on demand, whatever their length, language and punctuation."""
     with reported():
-        names = expand(files or [])
+        names = expand(files or [], output)
         settings = {"threshold": threshold, "newlines": newlines}
         nlp = load_pipeline(model, lang, {k: v for k, v in settings.items() if v is not None}, topics=topics)
         if output_format == "html":

@@ -16,8 +16,8 @@ from ..checks import wrong
 from ..errors import Errors
 from ..files import check_output, write_output
 from ..training.corruption import CONDITIONS
-from ..training.formats import Record, find_files, read_records, take
-from ..training.readers import by_corpus
+from ..training.formats import Record, by_corpus, find_files, read_records
+from ..training.readers import limited
 from .benchmark import benchmark_app
 from .console import progress, say_missing, wide_console
 from .figures import SentenceFigures
@@ -37,7 +37,11 @@ def sentences_cli(
     systems: str = typer.Option(",".join(SPLITTERS), help="Splitters to compare; also names or paths of pipelines"),
     conditions: str = typer.Option(",".join(CONDITIONS), help="Conditions of the text"),
     limit: Characters = 0,
-    peer_limit: int = typer.Option(0, min=0, help="The same for all but the first splitter (pySBD is slow)"),
+    peer_limit: int = typer.Option(
+        0,
+        min=0,
+        help="The same for all but the first splitter (pySBD is slow); what they are better at is told of whole corpora alone",
+    ),
     per_corpus: bool = typer.Option(
         False, "--per-corpus", help="Print every corpus, not the mean of each folder alone"
     ),
@@ -53,7 +57,7 @@ def sentences_cli(
         results = run_sentences(find_files(data), chosen, under, limit=limit, peer_limit=peer_limit)
         if not results:
             raise ValueError(Errors.SEG115.format(paths=", ".join(data)))
-        report(results, per_corpus=per_corpus)
+        report(results, chosen, per_corpus=per_corpus)
         say_missing(missing_splitters(chosen))
         if output is not None:
             write_output(output, json.dumps(as_json(results), indent=1).encode())
@@ -71,7 +75,7 @@ def run_sentences(
     results: Results = {}
     languages: dict[str, None] = {}
     for corpus, paths in progress(by_corpus(files).items()):
-        records = list(take((record for path in paths for record in read_records(path)), limit))
+        records = list(limited((record for path in paths for record in read_records(path)), 0, limit))
         if not records:
             continue
         languages[records[0].lang] = None
@@ -79,7 +83,7 @@ def run_sentences(
             splitter = make_splitter(system, records[0].lang)
             if splitter is None:
                 continue
-            chosen = list(take(records, peer_limit)) if system != systems[0] else records
+            chosen = list(limited(records, 0, peer_limit)) if system != systems[0] else records
             for condition in conditions:
                 results[corpus, condition, system] = measure(splitter, chosen, condition)
     if languages and not results:
@@ -101,10 +105,11 @@ def measure(splitter: Splitter, records: list[Record], condition: str) -> Senten
     return result
 
 
-def report(results: Results, *, per_corpus: bool) -> None:
+def report(results: Results, systems: list[str], *, per_corpus: bool) -> None:
     """Print a table per condition, and the corpora on which a peer is clearly better than the first splitter."""
     console = wide_console()
-    systems = list(dict.fromkeys(system for _, _, system in results))
+    first = systems[0]
+    systems = [system for system in systems if any(system == found for _, _, found in results)]
     conditions = list(dict.fromkeys(condition for _, condition, _ in results))
     versions = ", ".join(f"{name} {splitter_version(name)}" for name in systems)
     console.print(f"Python {platform.python_version()}, {versions}")
@@ -121,28 +126,26 @@ def report(results: Results, *, per_corpus: bool) -> None:
         table.add_section()
         table.add_row("characters/s", *[_speed(results, condition, s) for s in systems])
         console.print(table)
-    for corpus, condition, peer, ours, theirs in exceptions(results):
+    for corpus, condition, peer, ours, theirs in exceptions(results, first):
         console.print(f"below the best peer: {corpus} {condition}: {ours:.3f}, {peer} {theirs:.3f}")
 
 
-def exceptions(results: Results) -> list[tuple[str, str, str, float, float]]:
-    """Corpora and conditions on which a peer beats the first splitter by more than MARGIN.
+def exceptions(results: Results, first: str) -> list[tuple[str, str, str, float, float]]:
+    """Corpora and conditions on which a peer beats the first splitter by more than MARGIN, on the same texts.
 
     RETURNS (list): Corpus, condition, the best peer, our boundary F1, its boundary F1.
     """
-    if not results:
-        return []
-    first = next(system for _, _, system in results)
     best: dict[tuple[str, str], tuple[float, str]] = {}
     for (corpus, condition, system), result in results.items():
-        if system != first:
+        ours = results.get((corpus, condition, first))
+        if system != first and ours is not None and ours.characters == result.characters:
             score = (result.boundaries.fscore, system)
             best[corpus, condition] = max(best.get((corpus, condition), score), score)
     found = []
     for (corpus, condition), (theirs, peer) in sorted(best.items()):
-        ours = results[corpus, condition, first].boundaries.fscore
-        if ours < theirs - MARGIN:
-            found.append((corpus, condition, peer, ours, theirs))
+        own = results[corpus, condition, first].boundaries.fscore
+        if own < theirs - MARGIN:
+            found.append((corpus, condition, peer, own, theirs))
     return found
 
 

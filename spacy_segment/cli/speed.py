@@ -25,8 +25,8 @@ from .reporting import reported
 def speed_cli(
     data: list[str] = typer.Argument(..., help="Files, folders or patterns; every file is a row of the table"),
     model: Model = None,
-    size: int = typer.Option(500_000, help="Characters of every file, repeated if it is shorter"),
-    long: int = typer.Option(5_000_000, help="Characters of the one long text that memory is measured on"),
+    size: int = typer.Option(500_000, min=1, help="Characters of every file, repeated if it is shorter"),
+    long: int = typer.Option(5_000_000, min=1, help="Characters of the one long text that memory is measured on"),
     runs: int = typer.Option(5, min=1, help="Timed runs after one that is not"),
     reference: bool = typer.Option(
         False, "--reference", help="Instead, a random SaT checkpoint beside wtpsplit, in CPU time (GPU: wall time)"

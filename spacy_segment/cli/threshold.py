@@ -12,6 +12,7 @@ from spacy.language import Language
 from ..errors import Errors
 from ..files import check_folder
 from ..metrics import PRF
+from ..pipeline.before import run_before
 from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..scorers import CONDITION, CORPUS
 from ..training.augmenters import conditions
@@ -64,6 +65,7 @@ def try_thresholds(nlp: Language, data: list[str], limit: int) -> dict[str, dict
     counts: dict[str, dict[str, dict[float | None, PRF]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(PRF)))
     corpus = SentenceCorpus(data, conditions(), limit_chars=limit)
     for example in corpus(nlp):
+        (example.predicted,) = run_before(nlp, pipe, [example.predicted])
         labels = example.reference.user_data
         for t, prf in count_boundaries(pipe, [example])[0].items():
             counts[labels[CONDITION]][labels[CORPUS]][t] += prf

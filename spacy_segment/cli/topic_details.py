@@ -58,7 +58,7 @@ def topic_details_cli(
 
 @dataclass
 class Cell:
-    """TopicFigures of one view of one corpus. golds: where topics start; labels: label F1 of documents with labels."""
+    """Figures of one view of one corpus. golds: where topics start; labels: label F1 of documents with labels."""
 
     figures: TopicFigures = field(default_factory=TopicFigures)
     golds: list[Bools1d] = field(default_factory=list)

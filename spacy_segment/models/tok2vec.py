@@ -43,11 +43,6 @@ def forward(
     return states, backprop
 
 
-def listens(model: Model) -> bool:
-    """Whether a part of a model passes on what another component of the pipeline has made of a Doc."""
-    return any("listener" in node.name for node in model.walk())
-
-
 def init(model: EncoderModel, X: list[Doc] | None = None, Y: None = None) -> None:
     """Initialise the token vectors; their width is ours."""
     model.layers[0].initialize(X=X)

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from ..align import text_length, text_of, token_offsets
 from ..checks import wrong
+from ..listeners import listens
 from ..topics import Units
 from ..types import EncoderModel, Floats2d, Ints1d, PieceStates
 from .shim import TorchShim
 from .sizes import check_sizes
-from .tok2vec import listens
 from .torch.units import run_means
 
 # What a `tok2vec` may look at beside the words.

@@ -15,7 +15,7 @@ from thinc.api import Model
 from ..checks import wrong
 from ..errors import Errors, is_coded
 from ..files import write_atomically
-from ..models.tok2vec import listens
+from ..listeners import listens
 from .sources import settle_sources
 
 SegmenterT = TypeVar("SegmenterT", bound="Segmenter")

@@ -23,13 +23,16 @@ def verify(data: Path, project: Path, output: Path) -> tuple[int, int]:
     project (Path): A `project.yml`.
     output (Path): A tab-separated table to write: file, md5, and "checksum" or "none".
     RETURNS (tuple of int): Number of files, and of those with a checksum that was right.
-    RAISES (ValueError): SEG113 naming every asset that is missing or has another checksum; nothing is written then. (OSError): SEG139.
+    RAISES (ValueError): SEG110 if there is no such folder; SEG113 naming every asset that is missing or has another checksum, or if the
+        project cannot be read; nothing is written then. (OSError): SEG139.
     """
     check_output(output)
+    if not data.is_dir():
+        raise ValueError(Errors.SEG110.format(path=data, formats=f"folders: {', '.join(KINDS)}"))
     declared = _declared(data, project)
     found = {path.resolve(): path for kind in KINDS for path in sorted((data / kind).rglob("*")) if path.is_file()}
     sums = {path: hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() for path in found}
-    problems = [f"{path.name} is missing" for path in declared if path not in found]
+    problems = [f"{path.name} is missing" for path in declared if path not in found and not path.is_dir()]
     problems += [
         f"{found[path]} has MD5 {sums[path]}, expected {checksum}"
         for path, checksum in declared.items()
@@ -47,10 +50,14 @@ def verify(data: Path, project: Path, output: Path) -> tuple[int, int]:
 
 
 def _declared(data: Path, project: Path) -> dict[Path, str | None]:
-    """Assets below the folder -> checksum, or None."""
+    """Assets below the folder -> checksum, or None. RAISES (ValueError): SEG113 if the project file cannot be read."""
     root = data.resolve()
-    assets = {
-        (project.parent / asset["dest"]).resolve(): asset.get("checksum")
-        for asset in srsly.read_yaml(project).get("assets", [])
-    }
+    try:
+        assets = {
+            (project.parent / asset["dest"]).resolve(): asset.get("checksum")
+            for asset in srsly.read_yaml(project).get("assets") or []
+        }
+    except Exception as error:  # of a reader of others; the file may hold anything
+        problem = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ValueError(Errors.SEG113.format(project=project, problems=problem)) from error
     return {path: checksum for path, checksum in assets.items() if path.is_relative_to(root)}

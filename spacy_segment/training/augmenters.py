@@ -1,13 +1,14 @@
 """Corruptions as spaCy augmenters, to be named in the config of a corpus reader."""
 
 from collections.abc import Callable, Iterator
+from math import inf
 
 import numpy as np
 from spacy.language import Language
 from spacy.training import Example
 
 from ..align import reference_doc
-from ..checks import check_probability
+from ..checks import check_probability, check_whole, is_number
 from ..errors import Errors
 from ..loss import MARKS, gold_starts
 from ..scorers import CONDITION, LANGUAGE
@@ -64,6 +65,7 @@ def corruption_mix(weights: dict[str, float], seed: int = 0, abbreviated: float 
     RAISES (ValueError): SEG210 for an unknown name or a negative weight; SEG200. SEG402 for an Example without gold sentence starts.
     """
     corrupt = draw_corruption(weights, abbreviated)
+    check_whole(0, seed=seed)
     rng = np.random.default_rng(seed)
 
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
@@ -87,7 +89,8 @@ def draw_corruption(weights: dict[str, float], abbreviated: float = 0.0) -> Corr
     """
     check_probability(abbreviated=abbreviated)
     names = list(weights)
-    if not names or not set(names) <= set(CORRUPTIONS) or min(weights.values()) < 0 or not sum(weights.values()):
+    are_numbers = all(is_number(weight) and 0 <= weight < inf for weight in weights.values())
+    if not names or not set(names) <= set(CORRUPTIONS) or not are_numbers or not sum(weights.values()):
         raise ValueError(Errors.SEG210.format(given=weights, known=", ".join(CORRUPTIONS)))
     p = np.asarray([weights[name] for name in names], dtype=np.float64)
 
@@ -154,4 +157,5 @@ def char_noise(level: float = 1.0, seed: int = 0) -> Augmenter:
 
 def _sometimes(name: str, level: float, seed: int) -> Augmenter:
     check_probability(level=level)
+    check_whole(0, seed=seed)
     return corruption_mix({name: level, "clean": 1 - level}, seed=seed)

@@ -6,7 +6,6 @@ Files carry their split in the name, as in `en_ewt.train.conllu`, `en_ewt-ud-dev
 
 import gzip
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 import spacy
 from spacy.tokens import DocBin
+from spacy.util import logger
 
 from ..align import reference_doc
 from ..errors import Errors
@@ -23,26 +23,29 @@ from ..files import write_output
 from ..scorers import CONDITION, CORPUS
 from .concatenated import N_SENTENCES, concatenate, openings
 from .corruption import CONDITIONS
-from .formats import Record, find_files, folder_name, read_records
-from .readers import by_corpus, corpus_name, limited
+from .formats import Record, by_corpus, corpus_name, find_files, folder_name, read_records, split_of
+from .readers import limited
 from .topic_formats import TopicRecord, read_topics
 from .topic_readers import SUFFIXES
 
-SPLIT = re.compile(r"(?:^|[.-])(train|dev|test)(?=\.)")
-
 
 def convert_sentences(source: str, output: Path) -> int:
-    """Write FOLDER/NAME.SPLIT.jsonl.gz for every file of sentences below a folder.
+    """Write FOLDER/NAME.SPLIT.jsonl.gz for every corpus of sentences below a folder; files of one corpus and split are put together.
 
     RETURNS (int): Number of files.
     RAISES (ValueError): SEG110, SEG111; SEG112 if no file names its split. (OSError): SEG139.
     """
-    files = _with_splits(find_files(source), source)
-    for path, split in files.items():
-        name = SPLIT.split(path.name)[0].removesuffix("-ud")
-        file = ".".join(filter(None, (name, split, "jsonl.gz")))
-        _write_lines(output / folder_name(path) / file, map(_sentences, read_records(path)))
-    return len(files)
+    groups: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    for path, split in _with_splits(find_files(source), source).items():
+        groups[corpus_name(path), split].append(path)
+    for (corpus, split), paths in groups.items():
+        records = (record for path in paths for record in read_records(path))
+        place = output / corpus.removesuffix("/")
+        file = (
+            place / f"{split}.jsonl.gz" if corpus.endswith("/") else place.with_name(f"{place.name}.{split}.jsonl.gz")
+        )
+        _write_lines(file, map(_sentences, records))
+    return len(groups)
 
 
 def convert_topics(source: str, output: Path) -> int:
@@ -72,11 +75,11 @@ def corrupt(source: str | list[str], output: Path, limit: int = 0) -> int:
     corpora = by_corpus(find_files(source))
     for corpus, paths in corpora.items():
         records = (record for path in paths for record in read_records(path, nlp.vocab))
-        texts = list(limited(records, 0, limit))
+        kept = list(limited(records, 0, limit))
         for condition, change in CONDITIONS.items():
             docs = DocBin(store_user_data=True)
-            for text, starts in texts:
-                changed = change(text, np.asarray(starts))
+            for record in kept:
+                changed = change(record.text, np.asarray(record.starts))
                 if changed.text.strip():
                     doc = reference_doc(nlp.tokenizer, changed.text, changed.starts.tolist())
                     doc.user_data.update({CORPUS: corpus, CONDITION: condition})
@@ -111,13 +114,10 @@ def _with_splits(files: list[Path], source: str | list[str]) -> dict[Path, str]:
     found = {file: split for file in files if (split := split_of(file))}
     if not found:
         raise ValueError(Errors.SEG112.format(path=source))
+    for file in files:
+        if file not in found:
+            logger.warning("Left out, for its name says no split: %s", file)
     return found
-
-
-def split_of(path: Path) -> str | None:
-    """RETURNS (str or None): "train", "dev" or "test", by the name of the file."""
-    found = SPLIT.search(path.name)
-    return found[1] if found else None
 
 
 def _sentences(record: Record) -> dict:

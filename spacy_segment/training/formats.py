@@ -6,6 +6,7 @@ import os
 import re
 import unicodedata
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,8 @@ class Record:
 
 
 Lines = Iterator[tuple[int, str]]
+# Where a name of a file says its split.
+SPLIT = re.compile(r"(?:^|[.-])(train|dev|test)(?=\.)")
 
 
 def take(records: Iterable[AnyRecord], limit: int) -> Iterator[AnyRecord]:
@@ -74,6 +77,26 @@ def folder_name(file: Path) -> str:
     return Path(os.path.abspath(file)).parent.name
 
 
+def split_of(file: Path) -> str | None:
+    """RETURNS (str or None): "train", "dev" or "test", by the name of the file, as in `en_ewt.dev.jsonl` and `en_ewt-ud-dev.conllu`."""
+    found = SPLIT.search(file.name)
+    return found[1] if found else None
+
+
+def corpus_name(file: Path) -> str:
+    """RETURNS (str): "folder/name", by which figures are reported: without the split and the format, which files of one corpus differ in."""
+    name = SPLIT.split(file.name)[0].removesuffix("-ud") if split_of(file) else _without_suffix(file.name)
+    return f"{folder_name(file)}/{name}"
+
+
+def by_corpus(files: Iterable[Path]) -> dict[str, list[Path]]:
+    """Files by `corpus_name`: those of one folder and name are one corpus, whatever their splits."""
+    corpora: dict[str, list[Path]] = defaultdict(list)
+    for file in files:
+        corpora[corpus_name(file)].append(file)
+    return corpora
+
+
 def read_records(path: Path, vocab: Vocab | None = None) -> Iterator[Record]:
     """Read the documents of a file; its format follows from its name, `.gz` is unpacked.
 
@@ -93,8 +116,11 @@ def read_records(path: Path, vocab: Vocab | None = None) -> Iterator[Record]:
 
             def lines() -> Lines:
                 nonlocal number
-                for number, line in enumerate(file, start=1):
-                    yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+                number = 0
+                for block in file:
+                    for line in block.rstrip(b"\r\n").split(b"\r"):  # line ends of any system
+                        number += 1
+                        yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
 
             yield from READERS[kind](lines(), path)
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
@@ -208,7 +234,7 @@ def _sentences(lines: Lines, path: Path) -> Iterator[tuple[int, dict[str, str], 
             if found[1]:
                 inside_until = int(found[2])
             first = first if tokens else number
-            tokens.append((fields[1], "" if "SpaceAfter=No" in fields[9] else " "))
+            tokens.append((fields[1], "" if "SpaceAfter=No" in fields[9].split("|") else " "))
         elif tokens:
             yield first, comments, tokens
             comments, tokens, inside_until = {}, [], 0
@@ -267,6 +293,10 @@ READERS: dict[str, Callable[..., Iterator[Record]]] = {
 
 def _suffix(path: Path) -> str:
     return Path(path.name.removesuffix(".gz")).suffix
+
+
+def _without_suffix(name: str) -> str:
+    return Path(name.removesuffix(".gz")).stem
 
 
 def _lang(path: Path) -> str:

@@ -14,6 +14,8 @@ NUMBERED = re.compile(r"(\d+(?:\.\d+)*\.?|[IVXLC]+\.)[^\S\n]+\S.*")
 # What stands before a page of Markdown: names and values, which are no text.
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?:[\w-]+:.*\n(?:[ \t].*\n|- .*\n|\n)*)+---[ \t]*(?:\n|\Z)")
 # Links and emphasis in a title; numbers and marks around what a label is made of.
+# An item of a list or a quotation: a line below it is a rule, and underlines no heading.
+LISTED = re.compile(r" {0,3}(?:[-+*>]|\d+[.)])(?:[ \t]|$)")
 MARKUP = re.compile(r"!?\[(.*?)\]\(.*?\)|[*`]+")
 NUMBERING = re.compile(r"^[\W\d_]+|[\W_]+$")
 # Level (0 for none) and title of a heading, and what else its paragraph holds.
@@ -73,7 +75,7 @@ def _marked(block: str) -> Found:
         return len(marked[1]), CLOSING.sub("", (marked[2] or "").strip()), ""
     first, _, rest = block.partition("\n")
     underline, _, below = rest.partition("\n")
-    if UNDERLINE.fullmatch(underline) and not FENCE.fullmatch(first):
+    if UNDERLINE.fullmatch(underline) and not FENCE.fullmatch(first) and not LISTED.match(first):
         return (1 if underline[0] == "=" else 2), first, below.strip()
     return 0, "", block.strip()
 

@@ -4,6 +4,7 @@ spaCy's training loop has no place for the state of an optimizer. The optimizer 
 step, so it is the one that writes and reads them.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from thinc.api import Optimizer
 from thinc.backends import get_array_ops
 
 from ..errors import Errors
-from ..files import write_atomically
+from ..files import files_at, write_atomically
 
 STATE = ("weights", "mom1", "mom2")
 # A file that tells of more steps than this lies; schedules would be walked through for hours.
@@ -33,6 +34,8 @@ class AdamW(Optimizer):
     grad_clip (float): Largest norm of the gradient of one parameter, 0 for no limit.
     checkpoint (str or None): File to keep state in. If it is there, training goes on from it.
     every (int): Steps between checkpoints.
+    data (str, list of str or None): Files, folders or patterns that the model learns from: a checkpoint of others is of no use, for a
+        vocabulary may be made of them.
     resumed (dict): State of the checkpoint that no parameter has taken yet: each does when its first gradient comes.
     RAISES (ValueError): SEG420 if the checkpoint cannot be read or belongs to another model.
 
@@ -50,15 +53,17 @@ class AdamW(Optimizer):
         grad_clip: float = 1.0,
         checkpoint: str | None = None,
         every: int = 500,
+        data: str | list[str] | None = None,
     ) -> None:
         super().__init__(learn_rate, L2=L2, beta1=beta1, beta2=beta2, eps=eps, grad_clip=grad_clip, use_averages=False)
         self.checkpoint = Path(checkpoint) if checkpoint else None
         self.every = every
+        self.made_of = "" if data is None or self.checkpoint is None else digest(data)
         self.n_steps = 0
         self.latest: dict[Any, Any] = {}
         self.resumed: dict[str, np.ndarray] = {}
         if self.checkpoint is not None and self.checkpoint.exists():
-            steps, self.resumed = read_checkpoint(self.checkpoint)
+            steps, self.resumed = read_checkpoint(self.checkpoint, self.made_of)
             for _ in range(steps):
                 super().step_schedules()
             self.n_steps = steps
@@ -113,18 +118,32 @@ class AdamW(Optimizer):
             len(arrays), len(arrays) + len(self.resumed) // len(STATE)
         )  # no gradient yet since the resumption
         arrays += [[self.resumed[f"{place}.{name}"] for name in STATE] for place in waiting]
-        write_checkpoint(path, self.n_steps, arrays)
+        write_checkpoint(path, self.n_steps, arrays, self.made_of)
 
 
-def write_checkpoint(path: Path, steps: int, states: Iterable[Sequence[np.ndarray]]) -> None:
-    """What `read_checkpoint` reads. states (iterable): Weights and moments (one or both) of every parameter, see STATE. RAISES (OSError): SEG421."""
+def digest(paths: str | list[str]) -> str:
+    """RETURNS (str): Digest of the names and the bytes of all files at some paths."""
+    found = hashlib.sha256()
+    for path in [paths] if isinstance(paths, str) else paths:
+        for file in map(Path, files_at(path)):
+            found.update(file.name.encode(errors="surrogateescape") + hashlib.sha256(file.read_bytes()).digest())
+    return found.hexdigest()
+
+
+def write_checkpoint(path: Path, steps: int, states: Iterable[Sequence[np.ndarray]], made_of: str = "") -> None:
+    """What `read_checkpoint` reads.
+
+    states (iterable): Weights and moments (one or both) of every parameter, see STATE. made_of (str): Digest of what the weights are
+        made of.
+    RAISES (OSError): SEG421.
+    """
     arrays = {
         f"{place}.{name}": np.ascontiguousarray(array)
         for place, state in enumerate(states)
         for name, array in zip(STATE[: len(state)], state, strict=True)
     }
     try:
-        write_atomically(path, save_tensors(arrays, {"steps": str(steps)}))
+        write_atomically(path, save_tensors(arrays, {"steps": str(steps), "made_of": made_of}))
     except OSError as error:
         raise OSError(Errors.SEG421.format(path=path, reason=error)) from error
 
@@ -141,14 +160,18 @@ def stored_state(
     return cast(list[np.ndarray], found)
 
 
-def read_checkpoint(path: Path) -> tuple[int, dict[str, np.ndarray]]:
-    """RETURNS (tuple): Steps done, and the arrays by place and name. RAISES (ValueError): SEG420."""
+def read_checkpoint(path: Path, made_of: str = "") -> tuple[int, dict[str, np.ndarray]]:
+    """RETURNS (tuple): Steps done, and the arrays by place and name. RAISES (ValueError): SEG420, also if both are told and differ what
+    its weights and those of today are made of.
+    """
     try:
         data = path.read_bytes()
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         steps, arrays = int(header["__metadata__"]["steps"]), load_tensors(data)
         if not 0 <= steps <= LONGEST:
             raise ValueError(f"it tells of {steps} steps")
+        if made_of and header["__metadata__"].get("made_of", made_of) not in ("", made_of):
+            raise ValueError("it is of other data or of another vocabulary")
         broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
         if broken:
             raise ValueError(f"{broken[0]} is not finite")

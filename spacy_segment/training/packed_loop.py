@@ -1,5 +1,6 @@
 """Train a sentence model on packed batches, by the config of `spacy train`, without Examples between data and GPU."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ KEPT = 1024
 # Steps between two looks at the loss, which wait for the GPU; and between checkpoints.
 LOOK = 50
 EVERY = 200
+# Seeds of processes between one seed of a training and the next.
+SEEDS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -109,8 +112,9 @@ def train_packed(
     guess = HiddenPieces(student.shim.module.embed).to(student.shim.device) if settings.guess_weight else None
     others = [student.output] if guess is None else [student.output, guess]
     optimizer = PackedOptimizer(student.shim.module, others, settings.weight_decay)
-    done = optimizer.resume(checkpoint) if checkpoint is not None and checkpoint.exists() else 0
-    with made_by_processes(recipe, settings.n_processes, first_seed=done) as producers:
+    made_of = hashlib.sha256(recipe.tokenizer.encode()).hexdigest()
+    done = optimizer.resume(checkpoint, made_of) if checkpoint is not None and checkpoint.exists() else 0
+    with made_by_processes(recipe, settings.n_processes, first_seed=settings.seed * SEEDS + done) as producers:
         pool = Pool(producers, student.shim, np.random.default_rng(settings.seed + done))
         for step in range(done, settings.steps):
             batch = pool.draw()
@@ -125,7 +129,7 @@ def train_packed(
                 if watch is not None:
                     watch(step + 1, now)
             if checkpoint is not None and settings.is_due(step, EVERY):
-                optimizer.write(checkpoint, step + 1)
+                optimizer.write(checkpoint, step + 1, made_of)
     student.shim.forget_changes()
     for name, parameter in (("W", student.output.weight), ("b", student.output.bias)):
         head.set_param(name, head.ops.asarray(parameter.detach().cpu().numpy()))

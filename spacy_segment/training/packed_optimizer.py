@@ -54,17 +54,18 @@ class PackedOptimizer:
         for optimizer in both:
             optimizer.step()
 
-    def write(self, path: Path, steps: int) -> None:
-        """Write weights, moments and the number of steps. RAISES (OSError): SEG421."""
+    def write(self, path: Path, steps: int, made_of: str = "") -> None:
+        """Write weights, moments and the number of steps; made_of as for `write_checkpoint`. RAISES (OSError): SEG421."""
         tensors = (
             (parameter, *(optimizer.state[parameter][name] for name in names))
             for parameter, optimizer, names in self._kept()
         )
-        write_checkpoint(path, steps, ([tensor.detach().cpu().numpy() for tensor in state] for state in tensors))
+        arrays = ([tensor.detach().cpu().numpy() for tensor in state] for state in tensors)
+        write_checkpoint(path, steps, arrays, made_of)
 
-    def resume(self, path: Path) -> int:
+    def resume(self, path: Path, made_of: str = "") -> int:
         """Put weights and moments of a checkpoint in place. RETURNS (int): Steps done. RAISES (ValueError): SEG420."""
-        steps, arrays = read_checkpoint(path)
+        steps, arrays = read_checkpoint(path, made_of)
         for place, (parameter, optimizer, names) in enumerate(self._kept()):
             stored = stored_state(path, arrays, place, parameter.shape, f"parameter {place}", n_moments=len(names))
             weights, *moments = (torch.as_tensor(array, device=parameter.device) for array in stored)

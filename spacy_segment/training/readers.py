@@ -1,21 +1,19 @@
 """Corpora for `spacy train`: files as they are, or an endless mixture of many."""
 
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 from spacy.language import Language
 from spacy.training import Example
 
-from ..checks import check_least, check_probability, wrong
+from ..checks import check_least, check_probability, check_whole, wrong
 from ..errors import Errors
 from ..scorers import CORPUS, LANGUAGE
 from .augmenters import Augmenter, make_example
 from .corruption import Corrupted, clean
-from .formats import Record, find_files, folder_name, read_records
+from .formats import Record, by_corpus, corpus_name, find_files, folder_name, read_records
 
 Corpus = Callable[[Language], Iterator[Example]]
 
@@ -26,21 +24,22 @@ SHORTEST = 4
 def SentenceCorpus(
     path: str | list[str], augmenter: Augmenter | None = None, max_chars: int = 0, limit_chars: int = 0
 ) -> Corpus:
-    """All documents of all files, in order.
+    """All documents of all files, corpus by corpus.
 
     path (str or list of str): Files, folders or patterns: JSONL, CoNLL-U, one sentence per line, DocBin.
     augmenter (Augmenter or None): Applied to every Example.
     max_chars (int): Documents are cut at sentence starts into parts of at most so many characters, 0 for no limit.
         A longer sentence stays whole.
-    limit_chars (int): So many characters of every file and no more, 0 for all.
+    limit_chars (int): So many characters of every corpus (the files of one folder and name), 0 for all.
     RAISES (ValueError): SEG200 for a negative number; SEG110, SEG111 when it is read.
     """
     check_least(0, max_chars=max_chars, limit_chars=limit_chars)
 
     def read(nlp: Language) -> Iterator[Example]:
-        for file in find_files(path):
-            for text, starts in limited(read_records(file, nlp.vocab), max_chars, limit_chars):
-                example = make_example(nlp, clean(text, np.asarray(starts)), {CORPUS: corpus_name(file)})
+        for corpus, files in by_corpus(find_files(path)).items():
+            records = (record for file in files for record in read_records(file, nlp.vocab))
+            for record in limited(records, max_chars, limit_chars):
+                example = make_example(nlp, clean(record.text, np.asarray(record.starts)), {CORPUS: corpus})
                 yield from augmenter(nlp, example) if augmenter else [example]
 
     return read
@@ -69,7 +68,8 @@ def MixedCorpus(
     """
     check_probability(join=join, shuffle=shuffle)
     check_lengths(lengths)
-    check_least(0, weights=min((weights or {}).values(), default=0.0))
+    check_whole(0, seed=seed)
+    check_least(0, exponent=exponent, **{f"weights.{name}": weight for name, weight in (weights or {}).items()})
 
     def read(nlp: Language) -> Iterator[Example]:
         shelves = load_shelves(path, exponent, weights)
@@ -102,7 +102,11 @@ def mix(
 
 
 def batch_by_bytes(size: int) -> Callable[[Iterable[Example]], Iterator[list[Example]]]:
-    """Batches of about `size` bytes of UTF-8: fair to all scripts, for a piece takes about as many bytes in each."""
+    """Batches of about `size` bytes of UTF-8: fair to all scripts, for a piece takes about as many bytes in each.
+
+    RAISES (ValueError): SEG200.
+    """
+    check_whole(1, size=size)
 
     def batch(examples: Iterable[Example]) -> Iterator[list[Example]]:
         gathered: list[Example] = []
@@ -117,19 +121,6 @@ def batch_by_bytes(size: int) -> Callable[[Iterable[Example]], Iterator[list[Exa
             yield gathered
 
     return batch
-
-
-def corpus_name(file: Path) -> str:
-    """RETURNS (str): "folder/name", by which figures are reported."""
-    return f"{folder_name(file)}/{file.name.split('.')[0]}"
-
-
-def by_corpus(files: Iterable[Path]) -> dict[str, list[Path]]:
-    """Files by `corpus_name`: those of one folder and name are one corpus, whatever their splits."""
-    corpora: dict[str, list[Path]] = defaultdict(list)
-    for file in files:
-        corpora[corpus_name(file)].append(file)
-    return corpora
 
 
 @dataclass(frozen=True)
@@ -221,15 +212,17 @@ def _join(
     return text + other, [*starts, *(start + len(text) for start in other_starts)]
 
 
-def limited(records: Iterable[Record], max_chars: int, limit_chars: int) -> Iterator[tuple[str, list[int]]]:
-    """Documents in parts of at most `max_chars`, until the next would exceed `limit_chars`; the first one always."""
+def limited(records: Iterable[Record], max_chars: int, limit_chars: int) -> Iterator[Record]:
+    """Documents in parts of at most `max_chars`, cut at sentence starts, until the next would exceed `limit_chars`; the first one
+    always; 0 for no limit.
+    """
     taken = 0
     for record in records:
         size = min(max_chars or float("inf"), (limit_chars or float("inf")) - taken)
         for text, starts in _parts(record.text, record.starts, size):
             if limit_chars and taken and taken + len(text) > limit_chars:
                 return
-            yield text, starts
+            yield replace(record, text=text, starts=starts)
             taken += len(text)
 
 

@@ -16,6 +16,8 @@ from spacy.training import Example
 from torch import nn
 
 from ..align import sent_start_offsets
+from ..errors import Errors
+from ..pipeline.before import run_before
 from ..rescoring import NO_RESCORING, WIDTHS, examine, rescore
 from ..scorers import CONDITION, CORPUS
 from ..types import Bools1d, Boundaries, Floats1d, Floats2d
@@ -66,6 +68,8 @@ def fit_rescoring(
 def _fit_rescoring(nlp: Language, pipe: Any, sets: list[Iterable[Example]], seed: int) -> list[Scores]:
     pipe.model.set_param("rescoring", NO_RESCORING)
     samples = [sample for i, examples in enumerate(sets) for sample in _observe(nlp, pipe, i, examples)]
+    if not samples:
+        raise ValueError(Errors.SEG115.format(paths="the dev data"))
     corpora = sorted({sample.group[1] for sample in samples})
     fold_of = dict(zip(corpora, np.random.default_rng(seed).permutation(len(corpora)) % FOLDS, strict=True))
     rescored = [sample.boundaries for sample in samples]
@@ -89,7 +93,7 @@ def _fit_rescoring(nlp: Language, pipe: Any, sets: list[Iterable[Example]], seed
 
 def _observe(nlp: Language, pipe: Any, number: int, examples: Iterable[Example]) -> Iterator[Sample]:
     references = [example.reference for example in examples]
-    found = pipe.predict([nlp.make_doc(reference.text) for reference in references])
+    found = pipe.predict(run_before(nlp, pipe, (nlp.make_doc(reference.text) for reference in references)))
     for reference, boundaries in zip(references, found, strict=True):
         group = (number, reference.user_data.get(CORPUS, ""), reference.user_data.get(CONDITION, ""))
         described = list(examine([reference.text], [boundaries], see_newlines=pipe.sees_newlines))

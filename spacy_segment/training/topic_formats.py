@@ -83,7 +83,7 @@ def read_cnxml(text: str, path: Path) -> Iterator[TopicRecord]:
 
 def read_choi(text: str, path: Path) -> Iterator[TopicRecord]:
     """A sentence per line, a row of "=" before each segment (the first may lack it) and at the end."""
-    parts = [part.strip().splitlines() for part in re.split(r"^=+\s*$", text, flags=re.MULTILINE)]
+    parts = [part.strip().split("\n") for part in re.split(r"^=+\s*$", text, flags=re.MULTILINE)]
     yield build(
         path.stem, [Heading("", 1, [line.strip() for line in lines]) for lines in parts if lines], separator="\n"
     )
@@ -94,7 +94,7 @@ def read_wiki727k(text: str, path: Path) -> Iterator[TopicRecord]:
     a section without a title.
     """
     headings: list[Heading] = []
-    for line in text.splitlines():
+    for line in text.split("\n"):
         found = re.match(r"={8},(\d+),(.*?)\.?$", line)
         if found:
             headings.append(Heading(found[2], max(1, int(found[1]) - 1), []))

@@ -14,8 +14,7 @@ from tokenizers import Tokenizer
 from ..errors import Errors
 from ..models.words import WordCutter
 from ..types import Bools1d, Floats2d, Ints1d
-from .formats import Record, find_files, read_records
-from .readers import corpus_name
+from .formats import Record, corpus_name, find_files, read_records
 
 # The language whose pieces have vectors.
 PIVOT = "en"

@@ -55,7 +55,7 @@ def train_vectors(
         topic texts do not have or hardly ever, see `fold_in`.
     RETURNS (tuple): The vocabulary, and (n_pieces + N_BUCKETS, width) vectors. Both parts are 1 long in the mean over the
         pieces of the texts; pieces the texts do not have get random directions, so that other languages have lexical cohesion.
-    RAISES (ValueError): SEG110, SEG141, SEG201, SEG310; SEG420 if the file beside the checkpoint is not that of these vectors;
+    RAISES (ValueError): SEG110, SEG141, SEG201, SEG211 if there is no passage, SEG310; SEG420 if the file beside the checkpoint is not that of these vectors;
         OSError: SEG421 if it cannot be written.
     """
     _, meta = serialize.read(pretrained_path(vocabulary).read_bytes())
@@ -100,6 +100,8 @@ def _make_vectors(
     analysed = width if teacher is None else width - teacher_width
     cutter = WordCutter(tokenizer, n_known)
     bags = [cutter(passage)[0] for passages in corpora.values() for passage in passages]
+    if not bags:
+        raise ValueError(Errors.SEG211.format(path=path))
     vectors, telling = analyse(bags, n_known + N_BUCKETS, analysed, seed)
     if teacher is not None:
         sample = _sample(list(corpora.values()), np.random.default_rng(seed))
