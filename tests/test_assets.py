@@ -65,6 +65,7 @@ def test_another_folder_needs_no_assets(project):
 )
 def test_command_says_what_was_compared(project, data, said):
     out, yml = project / "out.tsv", project / "project.yml"
+    (project / data).mkdir(exist_ok=True)
     result = CliRunner().invoke(data_app, ["verify", str(project / data), str(out), "--project", str(yml)])
     assert said.format(out=out, yml=yml) in " ".join(result.stdout.split())
 
