@@ -395,7 +395,7 @@ def test_issue_an_update_that_learns_nothing_took_the_second_look_away():
 
 def test_issue_an_update_of_a_generator_learned_nothing(nlp):
     losses = nlp.get_pipe("sentence_segmenter").update((example for example in make_examples(nlp)), losses={})
-    assert losses["sentence_segmenter"] > 0
+    assert sum(losses.values()) > 0
 
 
 def test_issue_a_model_without_weights_had_no_code():

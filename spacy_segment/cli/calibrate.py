@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from spacy.cli._util import app
 
+from ..errors import Errors
 from ..files import check_folder
 from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..training.augmenters import conditions
@@ -28,7 +29,9 @@ def calibrate_cli(
     with reported():
         check_folder(output)
         nlp = load_pipeline(pipeline)
-        examples = SentenceCorpus(dev, conditions(), limit_chars=limit)(nlp)
+        examples = list(SentenceCorpus(dev, conditions(), limit_chars=limit)(nlp))
+        if not examples:
+            raise ValueError(Errors.SEG115.format(paths=", ".join(dev)))
         report(calibrate(nlp, examples, find_pipe(nlp, SentenceSegmenter).name))
         write_pipeline(nlp, output)
 

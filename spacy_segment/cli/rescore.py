@@ -5,6 +5,7 @@ from rich.console import Console
 from rich.table import Table
 from spacy.cli._util import app
 
+from ..errors import Errors
 from ..files import check_folder
 from ..pipeline.sentence_segmenter import SentenceSegmenter
 from ..training.augmenters import conditions
@@ -30,10 +31,12 @@ def rescore_cli(
     with reported():
         check_folder(output)
         nlp = load_pipeline(model)
-        whole = SentenceCorpus(dev, conditions(), limit_chars=limit)
+        whole = list(SentenceCorpus(dev, conditions(), limit_chars=limit)(nlp))
+        if not whole:
+            raise ValueError(Errors.SEG115.format(paths=", ".join(dev)))
         parts = SentenceCorpus(dev, conditions(), max_chars=length, limit_chars=short)
         component = find_pipe(nlp, SentenceSegmenter).name
-        scores = fit_rescoring(nlp, [whole(nlp), parts(nlp)], component=component)
+        scores = fit_rescoring(nlp, [whole, parts(nlp)], component=component)
         write_pipeline(nlp, output)
     table = Table("texts", "before", "after", title="boundary F1 (macro) on dev corpora left out in turn")
     for name, score in zip(("documents", "short parts"), scores, strict=True):

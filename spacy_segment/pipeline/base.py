@@ -124,7 +124,8 @@ class Segmenter(TrainablePipe):
         """Predict once. A model without weights, or one that listens to another component, cannot yet."""
         nodes = list(self.model.walk())
         is_empty = any(not getattr(shim, "is_built", True) for node in nodes for shim in node.shims)
-        is_empty |= any(not node.has_param(name) for node in nodes for name in node.param_names)
+        if not any(node.shims for node in nodes):
+            is_empty = not any(node.has_param(name) for node in nodes[1:] for name in node.param_names)
         if is_empty or listens(self.model):
             return
         self._tell_model()

@@ -102,10 +102,11 @@ def annotate(
 def _presets(doc: Doc, *, overwrite: bool) -> tuple[Ints1d, Ints1d]:
     """Offsets of tokens that are already set to start a sentence, and of those that are set not to.
 
-    A start on white space, as some components set it, is one of the word behind it.
+    A start on white space, as some components set it, is one of the word behind it; but that of the text is none.
     """
     starts, _ = token_offsets(doc)
     flags = np.zeros(len(doc), dtype=np.int64) if overwrite else doc.to_array("SENT_START").astype(np.int64)
+    flags[:1] = 0
     words = np.append(starts[~is_space(doc)], -1)
     must = words[np.searchsorted(words[:-1], starts[flags == 1])]
     return must[must >= 0], np.setdiff1d(starts[flags == -1], must)

@@ -15,7 +15,6 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..errors import Errors
 from ..pipeline.before import run_before
 from ..rescoring import NO_RESCORING
 from ..scorers import sentence_score
@@ -32,13 +31,10 @@ def calibrate(nlp: Language, examples: Iterable[Example], component: str = "sent
     an adapter. A second look, fitted to the logits of before, is lost.
 
     RETURNS (dict): The figure of every scale and shift that was tried.
-    RAISES (ValueError): SEG115 if there is no example.
     """
     pipe: Any = nlp.get_pipe(component)
     pipe.model.set_param("rescoring", NO_RESCORING)
     references = [example.reference for example in examples]
-    if not references:
-        raise ValueError(Errors.SEG115.format(paths="the dev data"))
     with pipe.without_adapter():
         docs = run_before(nlp, pipe, (nlp.make_doc(reference.text) for reference in references))
         boundaries = [pipe.predict([doc])[0] for doc in docs]

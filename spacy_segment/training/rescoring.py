@@ -16,7 +16,6 @@ from spacy.training import Example
 from torch import nn
 
 from ..align import sent_start_offsets
-from ..errors import Errors
 from ..pipeline.before import run_before
 from ..rescoring import NO_RESCORING, WIDTHS, examine, rescore
 from ..scorers import CONDITION, CORPUS
@@ -68,8 +67,6 @@ def fit_rescoring(
 def _fit_rescoring(nlp: Language, pipe: Any, sets: list[Iterable[Example]], seed: int) -> list[Scores]:
     pipe.model.set_param("rescoring", NO_RESCORING)
     samples = [sample for i, examples in enumerate(sets) for sample in _observe(nlp, pipe, i, examples)]
-    if not samples:
-        raise ValueError(Errors.SEG115.format(paths="the dev data"))
     corpora = sorted({sample.group[1] for sample in samples})
     fold_of = dict(zip(corpora, np.random.default_rng(seed).permutation(len(corpora)) % FOLDS, strict=True))
     rescored = [sample.boundaries for sample in samples]
