@@ -20,13 +20,14 @@ from .similarity import init
 from .sizes import check_sizes
 from .units import unit_vectors
 
-PENALTY, SHARPNESS, GROWTH, MAX_UNITS = 1.6, 8.0, 0.25, 60
+PENALTY, LENGTH_PENALTY, SHARPNESS, GROWTH, MAX_UNITS = 0.6, 0.3, 8.0, 0.25, 120
 
 
 def ChangePoint(
     encoder: EncoderModel,
     *,
     penalty: float = PENALTY,
+    length_penalty: float = LENGTH_PENALTY,
     sharpness: float = SHARPNESS,
     growth: float = GROWTH,
     max_units: int = MAX_UNITS,
@@ -34,7 +35,8 @@ def ChangePoint(
 ) -> TopicModel:
     """Topic model that needs no training: the posterior of boundaries under all segmentations.
 
-    penalty (float): What a segment must be worth; a higher one gives fewer topics.
+    penalty, length_penalty (float): What a segment must be worth: `penalty`, and `length_penalty` for every time that the document has
+        e times as many places at which a topic could start: topics of longer documents are longer. Higher ones give fewer topics.
     sharpness (float): Weight of worth against the number of ways to cut.
     growth (float): A unit weighs (number of its pieces) ** growth.
     max_units (int): Longest segment, in places at which a topic could start.
@@ -46,7 +48,12 @@ def ChangePoint(
     check_sizes(max_units=max_units)
     check_least(0, sharpness=sharpness)
     check_probability(growth=growth)
-    attrs = {"penalty": penalty, "sharpness": sharpness, "max_units": max_units}
+    attrs = {
+        "penalty": penalty,
+        "length_penalty": length_penalty,
+        "sharpness": sharpness,
+        "max_units": max_units,
+    }
     return Model(
         "change_point",
         forward,
@@ -72,15 +79,17 @@ def change_point_logits(
     places: Bools1d,
     *,
     penalty: float = PENALTY,
+    length_penalty: float = LENGTH_PENALTY,
     sharpness: float = SHARPNESS,
     max_units: int = MAX_UNITS,
 ) -> Floats1d:
-    """Log-odds that a segment starts with each unit.
+    """Log-odds that a segment starts with each unit; settings as of `ChangePoint`.
 
     vectors (Floats2d): (n_units, width), of length 1 (in the mean), around the mean of the document.
     places (Bools1d): (n_units,), units that a segment may start with.
     RETURNS (Floats1d): (n_units,); `NEVER` where none may start.
     """
+    penalty += length_penalty * np.log(max(1, int(places.sum())))
     return change_points(vectors, places, (penalty,), sharpness=sharpness, max_units=max_units)[:, 0]
 
 
@@ -89,10 +98,10 @@ def change_points(
     places: Bools1d,
     penalties: tuple[float, ...],
     *,
-    sharpness: float = SHARPNESS,
-    max_units: int = MAX_UNITS,
+    sharpness: float,
+    max_units: int,
 ) -> Floats2d:
-    """`change_point_logits` for several penalties at once: (n_units, n_penalties)."""
+    """`change_point_logits` for several penalties at once, whatever the length of the document: (n_units, n_penalties)."""
     n = len(vectors)
     logits = np.full((n, len(penalties)), NEVER)
     starts = np.flatnonzero(np.append(True, places[1:])) if n else np.zeros(0, dtype=np.int64)

@@ -15,9 +15,9 @@ from .torch.coherence import SCALES
 from .unit_surface import N_VALUES, surface_features
 from .units import directions, owners
 
-# Penalties and sharpness of the change points that are told; log-odds are divided by SCALE.
+# Settings of the change points that are told, which trained models go by; log-odds are divided by SCALE.
 PENALTIES = (1.55, 2.0)
-SHARPNESS = 4.0
+SHARPNESS, MAX_UNITS = 4.0, 60
 SCALE = 8.0
 # Of change points log-odds and probability for every penalty, of words that come back how many at every scale, and how many more
 # than in the mean of the document; and of either, that it is told at all.
@@ -85,7 +85,7 @@ def change_cues(means: Floats2d, places: Bools1d) -> Floats2d:
 
     means (Floats2d): (n_units, width) mean state of every unit; places (Bools1d): (n_units,) which are read.
     """
-    logits = change_points(directions(means), places, PENALTIES, sharpness=SHARPNESS)[places]
+    logits = change_points(directions(means), places, PENALTIES, sharpness=SHARPNESS, max_units=MAX_UNITS)[places]
     columns = [logits / SCALE, sigmoid(logits), np.ones((len(logits), 1))]
     return np.concatenate(columns, axis=1).astype(np.float32)
 
