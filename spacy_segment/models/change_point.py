@@ -20,14 +20,14 @@ from .similarity import init
 from .sizes import check_sizes
 from .units import unit_vectors
 
-PENALTY, LENGTH_PENALTY, SHARPNESS, GROWTH, MAX_UNITS = 0.6, 0.3, 8.0, 0.25, 120
+PENALTY, LOG_PENALTY, SHARPNESS, GROWTH, MAX_UNITS = 1.3, 0.46, 8.0, 0.25, 120
 
 
 def ChangePoint(
     encoder: EncoderModel,
     *,
     penalty: float = PENALTY,
-    length_penalty: float = LENGTH_PENALTY,
+    log_penalty: float = LOG_PENALTY,
     sharpness: float = SHARPNESS,
     growth: float = GROWTH,
     max_units: int = MAX_UNITS,
@@ -35,8 +35,8 @@ def ChangePoint(
 ) -> TopicModel:
     """Topic model that needs no training: the posterior of boundaries under all segmentations.
 
-    penalty, length_penalty (float): What a segment must be worth: `penalty`, and `length_penalty` for every time that the document has
-        e times as many places at which a topic could start: topics of longer documents are longer. Higher ones give fewer topics.
+    penalty, log_penalty (float): What a segment must be worth: `penalty`, or `log_penalty` times the logarithm of the number of places at
+        which a topic could start, if that is more, for topics of longer documents are longer. Higher ones give fewer topics.
     sharpness (float): Weight of worth against the number of ways to cut.
     growth (float): A unit weighs (number of its pieces) ** growth.
     max_units (int): Longest segment, in places at which a topic could start.
@@ -50,7 +50,7 @@ def ChangePoint(
     check_probability(growth=growth)
     attrs = {
         "penalty": penalty,
-        "length_penalty": length_penalty,
+        "log_penalty": log_penalty,
         "sharpness": sharpness,
         "max_units": max_units,
     }
@@ -79,7 +79,7 @@ def change_point_logits(
     places: Bools1d,
     *,
     penalty: float = PENALTY,
-    length_penalty: float = LENGTH_PENALTY,
+    log_penalty: float = LOG_PENALTY,
     sharpness: float = SHARPNESS,
     max_units: int = MAX_UNITS,
 ) -> Floats1d:
@@ -89,7 +89,7 @@ def change_point_logits(
     places (Bools1d): (n_units,), units that a segment may start with.
     RETURNS (Floats1d): (n_units,); `NEVER` where none may start.
     """
-    penalty += length_penalty * np.log(max(1, int(places.sum())))
+    penalty = max(penalty, log_penalty * np.log(max(1, int(places.sum()))))
     return change_points(vectors, places, (penalty,), sharpness=sharpness, max_units=max_units)[:, 0]
 
 
