@@ -60,7 +60,9 @@ def test_a_long_even_text_stays_finite():
 def test_a_higher_penalty_gives_fewer_boundaries():
     vectors = directions(np.random.default_rng(0).standard_normal((60, 8)))
     places = np.ones(60, dtype=bool)
-    counts = [int((change_point_logits(vectors, places, penalty=p, log_penalty=0.0) > 0).sum()) for p in (0.5, 1.0, 3.0)]
+    counts = [
+        int((change_point_logits(vectors, places, penalty=p, log_penalty=0.0) > 0).sum()) for p in (0.5, 1.0, 3.0)
+    ]
     assert counts == sorted(counts, reverse=True)
     assert counts[0] > counts[-1]
 
