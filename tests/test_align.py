@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.tokens import Doc, DocBin, Span, SpanGroup
 
-from spacy_segment import align
+from spacy_segment import splitting
 from spacy_segment.align import (
     boundaries_of,
     move_to_tokens,
@@ -16,10 +16,10 @@ from spacy_segment.align import (
     reference_doc,
     same_place,
     sent_start_offsets,
-    split_tokens,
     text_length,
     text_of,
 )
+from spacy_segment.splitting import split_tokens
 from spacy_segment.types import Boundaries, PieceStates
 
 NLP = spacy.blank("xx")
@@ -186,7 +186,7 @@ def test_many_splits_are_the_same_as_few_at_a_time(lang, monkeypatch):
     offsets = np.sort(rng.choice(np.arange(1, len(text)), size=80, replace=False))
     docs = []
     for many in (1, 1000):
-        monkeypatch.setattr(align, "MANY", many)
+        monkeypatch.setattr(splitting, "MANY", many)
         doc = spacy.blank(lang)(text)
         doc.user_data["key"], doc._context, doc.cats["a"] = 1, "context", 0.5
         doc[3].is_sent_start = True

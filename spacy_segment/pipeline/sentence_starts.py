@@ -11,7 +11,6 @@ from ..align import (
     is_space,
     move_to_tokens,
     set_sent_starts,
-    split_tokens,
     text_length,
     text_of,
     token_offsets,
@@ -19,6 +18,7 @@ from ..align import (
 from ..decoding import CERTAIN, MARKED, decode
 from ..length_prior import LengthPrior
 from ..odds import sigmoid
+from ..splitting import split_tokens
 from ..text import TAIL, ends_with_mark, newlines_before
 from ..types import BOUNDARY_PROBS, INNER_PROBS, Boundaries, Ints1d
 
