@@ -33,6 +33,7 @@ def forward(
     ]
 
     def backprop(d_states: list[PieceStates]) -> list[Doc]:
+        """Hand the gradient of the states on; tokens of white space have none."""
         d_vectors = []
         for v, k, d in zip(vectors, keep, d_states, strict=True):
             d_vector = np.zeros(v.shape, dtype=np.float32)

@@ -61,6 +61,7 @@ def save_adapter(
     corpus = SentenceCorpus(path, under_conditions(conditions))
 
     def save(nlp: Language) -> Language:
+        """A copy of the pipeline with the adapter, the one in training stays."""
         if not is_training(nlp.get_pipe(component).model):
             raise ValueError(Errors.SEG433.format(name=component))
         saved = copy_pipeline(nlp)

@@ -69,6 +69,7 @@ def corruption_mix(weights: dict[str, float], seed: int = 0, abbreviated: float 
     rng = np.random.default_rng(seed)
 
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
+        """One corruption of the text; the Example as it is where nothing would be left."""
         reference = example.reference
         starts = gold_starts(reference)
         lang = reference.user_data.get(LANGUAGE) or nlp.lang
@@ -115,6 +116,7 @@ def conditions(names: list[str] | None = None) -> Augmenter:
         raise ValueError(Errors.SEG210.format(given=names, known=", ".join(CONDITIONS)))
 
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
+        """The text under every chosen condition."""
         reference = example.reference
         starts = gold_starts(reference)
         for name in chosen:

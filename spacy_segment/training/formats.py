@@ -115,6 +115,7 @@ def read_records(path: Path, vocab: Vocab | None = None) -> Iterator[Record]:
             file = gzip.GzipFile(fileobj=raw) if path.name.endswith(".gz") else raw
 
             def lines() -> Lines:
+                """Numbers and lines, decoded, without their ends."""
                 nonlocal number
                 number = 0
                 for block in file:

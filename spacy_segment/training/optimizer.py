@@ -7,6 +7,7 @@ step, so it is the one that writes and reads them.
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -58,7 +59,7 @@ class AdamW(Optimizer):
         super().__init__(learn_rate, L2=L2, beta1=beta1, beta2=beta2, eps=eps, grad_clip=grad_clip, use_averages=False)
         self.checkpoint = Path(checkpoint) if checkpoint else None
         self.every = every
-        self.made_of = "" if data is None or self.checkpoint is None else digest(data)
+        self.data = data
         self.n_steps = 0
         self.latest: dict[Any, Any] = {}
         self.resumed: dict[str, np.ndarray] = {}
@@ -67,6 +68,11 @@ class AdamW(Optimizer):
             for _ in range(steps):
                 super().step_schedules()
             self.n_steps = steps
+
+    @cached_property
+    def made_of(self) -> str:
+        """Digest of the data, read when a checkpoint is first read or written."""
+        return "" if self.data is None else digest(self.data)
 
     def __call__(self, key: Any, weights: Any, gradient: Any, *, lr_scale: float = 1.0) -> tuple[Any, Any]:
         """Update weights in place. RETURNS (tuple): The weights, and the gradient set to zero."""

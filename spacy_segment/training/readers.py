@@ -72,6 +72,7 @@ def MixedCorpus(
     check_least(0, exponent=exponent, **{f"weights.{name}": weight for name, weight in (weights or {}).items()})
 
     def read(nlp: Language) -> Iterator[Example]:
+        """An Example for every crop, without end."""
         shelves = load_shelves(path, exponent, weights)
         languages = {shelf.name: shelf.lang for shelf in shelves}
         for corpus, text, starts in mix(shelves, lengths, join, np.random.default_rng(seed), shuffle):
@@ -109,6 +110,7 @@ def batch_by_bytes(size: int) -> Callable[[Iterable[Example]], Iterator[list[Exa
     check_whole(1, size=size)
 
     def batch(examples: Iterable[Example]) -> Iterator[list[Example]]:
+        """Gather Examples; the last batch may be smaller."""
         gathered: list[Example] = []
         n_bytes = 0
         for example in examples:

@@ -108,6 +108,7 @@ def MixedTopics(
     check_least(0, max_units=max_units, exponent=exponent, seed=seed, max_chars=max_chars)
 
     def read(nlp: Language) -> Iterator[Example]:
+        """An Example for every run of units, without end."""
         rng = np.random.default_rng(seed)
         found = ((file, take(read_topics(file), max_chars)) for file in find_files(path, SUFFIXES))
         shelves = [_Shelf(folder_name(file), [r for r in records if r.text.strip()]) for file, records in found]

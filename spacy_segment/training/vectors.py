@@ -174,6 +174,7 @@ def _left_vectors(
     """Left singular vectors times singular values of a sparse matrix, (shape[0], width); 0 beyond its smaller side."""
 
     def sparse(i: np.ndarray, j: np.ndarray, size: tuple[int, int]) -> torch.Tensor:
+        """The matrix of the values, or its transpose, by the order of `i` and `j`."""
         entries = torch.as_tensor(np.stack([i, j]))
         with torch.sparse.check_sparse_tensor_invariants(False):
             return (

@@ -81,6 +81,7 @@ class BandedAttention(nn.Module):
         self.register_buffer("distance", band_distances(lookback, lookahead), persistent=False)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """Attend; shapes and mask as the class says."""
         n, width = x.shape
         qkv = self.qkv(x).view(n, 3, self.n_heads, width // self.n_heads)
         q = qkv[:, 0].unflatten(0, (-1, self.lookback)).transpose(1, 2)  # (n_blocks, n_heads, lookback, head_width)
@@ -166,6 +167,7 @@ class BandedStack(nn.Module):
         self.register_buffer("distance", band_distances(lookback, lookahead), persistent=False)
 
     def forward(self, x: Tensor, segments: Tensor) -> Tensor:
+        """All layers over a run, which is filled up with pads of segment -1."""
         n = segments.shape[0]
         fill = padded_length(n, self.lookback) - n
         x = F.pad(x, (0, 0, 0, fill))

@@ -62,6 +62,7 @@ class DocumentEncoder(nn.Module):
         )
 
     def forward(self, vectors: Tensor, raw: Tensor, features: Tensor, cues: Tensor, docs: Tensor) -> Tensor:
+        """States of units, (n, width); arguments as of `Coherence`."""
         real = docs >= 0
         owners = docs.clamp(min=0)
         n_docs = int(owners.max()) + 1

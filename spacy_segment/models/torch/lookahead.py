@@ -104,6 +104,7 @@ class LimitedLookahead(nn.Module):
         return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
 
     def forward(self, ids: Tensor, surface: Tensor, shapes: list[Shape]) -> Tensor:
+        """States of the pieces that count, batch by batch of one shape."""
         embedded = self.encoder.get_input_embeddings()(ids)
         for column, table in enumerate(self.surface):
             embedded = embedded + table(surface[:, column])

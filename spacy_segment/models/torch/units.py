@@ -37,6 +37,7 @@ class UnitPooling(nn.Module):
             self.query = nn.Linear(input_width, n_heads, bias=False)
 
     def forward(self, states: Tensor, unit_of: Tensor, doc_of: Tensor) -> Tensor:
+        """Pool; shapes as the class says."""
         n_units = doc_of.shape[0]
         if self.n_heads:
             topic = self.context(run_means(run_means(states, unit_of, n_units), doc_of, int(doc_of.max()) + 1))
@@ -60,6 +61,7 @@ class Opening(nn.Module):
         self.join = nn.Linear(lead_width * n_pieces, width)
 
     def forward(self, states: Tensor, unit_of: Tensor, n_units: int) -> Tensor:
+        """Read the openings; shapes as the class says."""
         if not len(states):
             return states.new_zeros(n_units, self.join.out_features)
         units = torch.arange(n_units, device=unit_of.device)
